@@ -1,0 +1,17 @@
+import type { Transaction } from '../platform/database/transactor.js';
+
+/** What agents need of tasks, which stand to their right. Implemented there. */
+export abstract class HeldWork {
+  /**
+   * Offers again, at once, what an agent holds and `keep` does not name: its older session is over, or it left.
+   * Locks the tasks by id; call it before the agent's row is locked (house order: tasks, then agents).
+   * What `keep` names moves to the new session.
+   */
+  abstract handOver(
+    tx: Transaction,
+    agent: { readonly id: string; readonly projectId: string; readonly sessionEpoch: number },
+    keep: readonly string[],
+  ): Promise<void>;
+  /** How many tasks each of these agents holds (assigned or in progress); agents that hold none are left out. Keys: agent ids. */
+  abstract counts(projectId: string, agentIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+}

@@ -1,0 +1,116 @@
+import type pg from 'pg';
+import type { DomainEvent } from '../../shared/domain-event.js';
+import type { Batch, BatchHandler, LockMode, Outcome } from './batch.js';
+import { commitWithEvents } from './commit.js';
+import type { LogWriter } from './log-writer.js';
+import { pipeline } from './pipeline.js';
+import type { Row, Statement } from './statement.js';
+
+/** A command that waits in the lane, with what is needed to answer it. */
+export interface Entry {
+  readonly handler: BatchHandler<unknown, unknown>;
+  readonly command: unknown;
+  readonly bytes: number;
+  /** Process time (ms) after which nobody waits for the answer any more. */
+  readonly expiresAt: number;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+const BEGIN: Statement = { name: 'begin', text: 'BEGIN' };
+const BATCH_FACTS: Statement = {
+  name: 'batch-facts',
+  text: `SELECT date_trunc('milliseconds', clock_timestamp()) AS now, pg_current_xact_id()::text AS xid`,
+};
+const LOCK_TIMEOUT: Statement = {
+  name: 'lock-timeout',
+  text: `SELECT set_config('lock_timeout', '2s', true)`,
+};
+
+/** A batch's transaction, from BEGIN to COMMIT. What it decided stays here, so that a lost answer can be given later. */
+export class BatchRun {
+  readonly outcomes = new Map<Entry, Outcome<unknown>>();
+  readonly events: DomainEvent[] = [];
+  xid: string | undefined;
+  private readonly afterCommits: (() => void)[] = [];
+
+  constructor(
+    private readonly entries: readonly Entry[],
+    private readonly mode: LockMode,
+  ) {}
+
+  /** @returns the position of the first event, if there are events */
+  async execute(client: pg.ClientBase, log: LogWriter): Promise<number | undefined> {
+    const groups = this.groups();
+    const opening = this.mode === 'wait' ? [BEGIN, LOCK_TIMEOUT, BATCH_FACTS] : [BEGIN, BATCH_FACTS];
+    const loads = groups.map(({ handler, entries }) =>
+      handler.load(
+        entries.map((entry) => entry.command),
+        this.mode,
+      ),
+    );
+    const rows = await pipeline(client, [...opening, ...loads.flat()]);
+    const facts = rows[opening.length - 1]?.[0];
+    this.xid = String(facts?.['xid']);
+
+    const writes: Statement[] = [];
+    const batch: Batch = {
+      now: String(facts?.['now']),
+      record: (event) => this.events.push(event),
+      write: (statement) => writes.push(statement),
+      afterCommit: (run) => this.afterCommits.push(run),
+    };
+    const picks: { statements: readonly Statement[]; settle: (rows: readonly (readonly Row[])[]) => void }[] =
+      [];
+    let at = opening.length;
+    for (const [index, { handler, entries }] of groups.entries()) {
+      const count = loads[index]?.length ?? 0;
+      const decided = handler.decide(
+        entries.map((entry) => entry.command),
+        rows.slice(at, at + count),
+        batch,
+      );
+      at += count;
+      if (Array.isArray(decided)) this.keep(entries, decided);
+      else
+        picks.push({
+          statements: decided.statements,
+          settle: (picked) => this.keep(entries, decided.picked(picked)),
+        });
+    }
+    if (picks.length === 0) return commitWithEvents(client, log, writes, this.events);
+
+    const pickRows = await pipeline(client, [...writes, ...picks.flatMap((pick) => pick.statements)]);
+    let from = writes.length;
+    for (const pick of picks) {
+      pick.settle(pickRows.slice(from, from + pick.statements.length));
+      from += pick.statements.length;
+    }
+    return commitWithEvents(client, log, writes.splice(writes.length), this.events);
+  }
+
+  runAfterCommits(): void {
+    for (const run of this.afterCommits) run();
+  }
+
+  private keep(entries: readonly Entry[], outcomes: readonly Outcome<unknown>[]): void {
+    for (const [index, entry] of entries.entries()) {
+      this.outcomes.set(
+        entry,
+        outcomes[index] ?? { refused: new Error(`no outcome from ${entry.handler.name}`) },
+      );
+    }
+  }
+
+  private groups(): { handler: Entry['handler']; entries: Entry[] }[] {
+    const byHandler = new Map<Entry['handler'], Entry[]>();
+    for (const entry of this.entries) {
+      const group = byHandler.get(entry.handler);
+      if (group === undefined) byHandler.set(entry.handler, [entry]);
+      else group.push(entry);
+    }
+    return [...byHandler.entries()]
+      .map(([handler, entries]) => ({ handler, entries }))
+      .sort((a, b) => a.handler.order - b.handler.order);
+  }
+}

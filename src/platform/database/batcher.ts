@@ -1,0 +1,168 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { DomainError } from '../../shared/domain-error.js';
+import type { BatchHandler, LockMode } from './batch.js';
+import { BatchRun, type Entry } from './batch-run.js';
+import { CommitUnknown, commitOutcome } from './commit.js';
+import { DatabaseConnection } from './database-connection.js';
+import { LaneClient } from './lane-client.js';
+import { LogWriter } from './log-writer.js';
+import { databaseAway, isConnectionLost, isWorthRepeating, toRefusal } from './postgres-errors.js';
+import { SlowPath } from './slow-path.js';
+
+const BATCH_COMMANDS = 256;
+const BATCH_BYTES = 4 * 1024 * 1024;
+const WAITING_COMMANDS = 10_000;
+const WAITING_BYTES = 64 * 1024 * 1024;
+/** A request is answered within 30 s or not at all (CONTRACT §1). */
+const COMMAND_LIFETIME_MS = 30_000;
+const REPEATS = 5;
+
+/**
+ * The one lane of this process through which commands become commits. While one transaction commits, the commands that
+ * arrive gather, and go together in the next: lock all rows, decide each, write all, append all events, COMMIT
+ * (DESIGN §4). A command alone is a batch of one and waits for nobody.
+ *
+ * - A refusal fails its own command only. A statement that the database refuses is found by halving the batch.
+ * - A command whose row is busy goes to the slow path, where it waits for its rows (2 s) in a transaction of its own.
+ * - A connection lost before COMMIT: the batch is done again. Lost during COMMIT: Postgres is asked what became of it.
+ */
+@Injectable()
+export class Batcher implements OnApplicationShutdown {
+  private readonly logger = new Logger(Batcher.name);
+  private readonly lane: LaneClient;
+  private readonly slowPath: SlowPath;
+  private waiting: Entry[] = [];
+  private waitingBytes = 0;
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly connection: DatabaseConnection,
+    private readonly log: LogWriter,
+  ) {
+    this.lane = new LaneClient(() => connection.serving('lane'));
+    this.slowPath = new SlowPath((entry) => this.runAlone(entry));
+  }
+
+  /**
+   * Does a command and answers when it is committed.
+   * @param bytes the command's rough size: batches and the queue are bounded by it
+   * @throws DomainError SERVICE_UNAVAILABLE when too much waits already, or Postgres is away
+   */
+  submit<C, R>(handler: BatchHandler<C, R>, command: C, bytes = 512): Promise<R> {
+    if (this.waiting.length >= WAITING_COMMANDS || this.waitingBytes + bytes > WAITING_BYTES) {
+      return Promise.reject(
+        new DomainError('SERVICE_UNAVAILABLE', 'The server has more work waiting than it can hold.', {
+          retry_after: 1,
+        }),
+      );
+    }
+    return new Promise<R>((resolve, reject) => {
+      const entry = { handler, command, bytes, expiresAt: Date.now() + COMMAND_LIFETIME_MS, resolve, reject };
+      // A handler's own commands and results come back to it alone, whatever else shares its batch.
+      this.waiting.push(entry as unknown as Entry);
+      this.waitingBytes += bytes;
+      // setImmediate: whatever this turn of the event loop still brings joins the batch, at no delay.
+      this.running ??= new Promise<void>((done) => setImmediate(() => void this.drain().finally(done)));
+    });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    while (this.running !== undefined) await this.running;
+    await this.slowPath.close();
+    await this.lane.discard();
+  }
+
+  private async drain(): Promise<void> {
+    for (let batch = this.take(); batch.length > 0; batch = this.take()) await this.runBatch(batch);
+    this.running = undefined;
+  }
+
+  private take(): Entry[] {
+    const now = Date.now();
+    const batch: Entry[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const entry of this.waiting) {
+      if (batch.length >= BATCH_COMMANDS || (batch.length > 0 && bytes + entry.bytes > BATCH_BYTES)) break;
+      taken += 1;
+      this.waitingBytes -= entry.bytes;
+      if (entry.expiresAt < now) {
+        entry.reject(databaseAway());
+        continue;
+      }
+      bytes += entry.bytes;
+      batch.push(entry);
+    }
+    this.waiting.splice(0, taken);
+    return batch;
+  }
+
+  private async runBatch(entries: readonly Entry[]): Promise<void> {
+    try {
+      await this.transact(entries, 'skip', this.lane);
+    } catch (error) {
+      if (isConnectionLost(error) || error instanceof DomainError || entries.length === 1) {
+        const refusal = toRefusal(error);
+        // A lone command that lost a race (a unique key, a deadlock) is done again where it may wait.
+        const again = entries.length === 1 && isWorthRepeating(error);
+        for (const entry of entries) again ? this.slowPath.add(entry) : entry.reject(refusal);
+        return;
+      }
+      this.logger.warn(
+        `a batch of ${entries.length} is halved: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      const half = Math.ceil(entries.length / 2);
+      await this.runBatch(entries.slice(0, half));
+      await this.runBatch(entries.slice(half));
+    }
+  }
+
+  private async runAlone(entry: Entry): Promise<void> {
+    const client = new LaneClient(() => this.connection.serving('slow path'));
+    try {
+      for (let round = 1; ; round += 1) {
+        try {
+          return await this.transact([entry], 'wait', client);
+        } catch (error) {
+          if (round === REPEATS || !isWorthRepeating(error)) return entry.reject(toRefusal(error));
+        }
+      }
+    } finally {
+      await client.discard();
+    }
+  }
+
+  /** Runs one transaction over the entries and answers them; a lost connection is met here, other errors are thrown. */
+  private async transact(entries: readonly Entry[], mode: LockMode, lane: LaneClient): Promise<void> {
+    for (let round = 1; ; round += 1) {
+      const client = await lane.open();
+      const run = new BatchRun(entries, mode);
+      try {
+        return this.answer(run, await run.execute(client, this.log));
+      } catch (error) {
+        if (error instanceof CommitUnknown) {
+          await lane.discard();
+          const outcome = await commitOutcome(run.xid ?? '', this.connection.serving('commit check'));
+          if (outcome === 'committed') return this.answer(run, undefined);
+          if (outcome === 'unknown' || round === REPEATS) throw databaseAway();
+        } else if (isConnectionLost(error)) {
+          await lane.discard();
+          if (round === REPEATS) throw error;
+        } else {
+          await client.query('ROLLBACK').catch(() => lane.discard());
+          throw error;
+        }
+      }
+    }
+  }
+
+  private answer(run: BatchRun, firstPos: number | undefined): void {
+    this.log.committed(run.events, firstPos);
+    for (const [entry, outcome] of run.outcomes) {
+      if ('done' in outcome) entry.resolve(outcome.done);
+      else if ('refused' in outcome) entry.reject(outcome.refused);
+      else this.slowPath.add(entry);
+    }
+    run.runAfterCommits();
+  }
+}

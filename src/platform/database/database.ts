@@ -1,0 +1,38 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type pg from 'pg';
+import { DatabaseConnection } from './database-connection.js';
+import { pipeline } from './pipeline.js';
+import { toRefusal } from './postgres-errors.js';
+import type { Sql } from './statement.js';
+
+const READ_CONNECTIONS = 6;
+
+/** Single statements outside of any transaction: reads, and writes that stand alone. Throws 503 while Postgres is away. */
+@Injectable()
+export class Database implements OnApplicationShutdown {
+  private readonly pool: pg.Pool;
+
+  constructor(connection: DatabaseConnection) {
+    this.pool = connection.pool('reads', READ_CONNECTIONS);
+  }
+
+  /** Rows of one statement. `R` is the row's shape as the SQL's column list writes it: the boundary where it is trusted. */
+  async query<R>(sql: Sql, values: readonly unknown[] = []): Promise<R[]> {
+    let client: pg.PoolClient | undefined;
+    let failure: unknown;
+    try {
+      client = await this.pool.connect();
+      const [rows = []] = await pipeline(client, [{ ...sql, values }]);
+      return rows as R[];
+    } catch (error) {
+      failure = error;
+      throw toRefusal(error);
+    } finally {
+      client?.release(failure !== undefined);
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.pool.end();
+  }
+}

@@ -1,0 +1,43 @@
+import pg from 'pg';
+import { databaseAway, isConnectionLost } from './postgres-errors.js';
+
+const PATIENCE_MS = 5_000;
+const RETRY_MS = 100;
+
+/** One connection that is opened when it is needed and opened again when it broke. */
+export class LaneClient {
+  private client: pg.Client | undefined;
+
+  constructor(private readonly settings: () => pg.ClientConfig) {}
+
+  /** The open connection. While Postgres is away it keeps trying for 5 s, then throws 503. */
+  async open(): Promise<pg.Client> {
+    const giveUpAt = Date.now() + PATIENCE_MS;
+    while (this.client === undefined) {
+      const client = new pg.Client(this.settings());
+      client.on('error', () => this.forget(client));
+      client.on('end', () => this.forget(client));
+      try {
+        await client.connect();
+        this.client = client;
+      } catch (error) {
+        await client.end().catch(() => {});
+        if (!isConnectionLost(error)) throw error;
+        if (Date.now() > giveUpAt) throw databaseAway();
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+    return this.client;
+  }
+
+  /** Drops a connection whose state nobody knows. */
+  async discard(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    await client?.end().catch(() => {});
+  }
+
+  private forget(client: pg.Client): void {
+    if (this.client === client) this.client = undefined;
+  }
+}

@@ -1,0 +1,61 @@
+import { DomainError } from '../../shared/domain-error.js';
+
+const UNIQUE_VIOLATION = '23505';
+const SERIALIZATION_FAILURE = '40001';
+const DEADLOCK_DETECTED = '40P01';
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** The SQLSTATE of an error that the server itself reported, else undefined. */
+export function sqlState(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) && 'severity' in error
+    ? error.code
+    : undefined;
+}
+
+/** The connection is gone, or the server is going or not yet there: nobody knows what became of what was sent. */
+export function isConnectionLost(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return state.startsWith('57P') || state.startsWith('08');
+  return (
+    error instanceof Error &&
+    !(error instanceof DomainError) &&
+    !(error instanceof TypeError) &&
+    isWireError(error)
+  );
+}
+
+function isWireError(error: Error): boolean {
+  if ('code' in error && typeof error.code === 'string') return /^(E[A-Z]+|ERR_SOCKET.*)$/.test(error.code);
+  return /connection (terminated|error)|timeout exceeded when trying to connect|not queryable|Client was closed/i.test(
+    error.message,
+  );
+}
+
+/** Somebody else's transaction was in the way; the same work may succeed when it is done again. */
+export function isWorthRepeating(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === UNIQUE_VIOLATION || state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED;
+}
+
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === LOCK_NOT_AVAILABLE;
+}
+
+/** 503 for the time Postgres is away. */
+export function databaseAway(): DomainError {
+  return new DomainError('SERVICE_UNAVAILABLE', 'The database is away; try again in a moment.', {
+    retry_after: 1,
+  });
+}
+
+/** What a caller sees of an error of the database: refusals stay, outages and lock waits become 503, the rest is a defect. */
+export function toRefusal(error: unknown): unknown {
+  if (isConnectionLost(error)) return databaseAway();
+  if (isLockTimeout(error)) {
+    return new DomainError('SERVICE_UNAVAILABLE', 'The resource is busy; try again in a moment.', {
+      retry_after: 1,
+    });
+  }
+  return error;
+}

@@ -1,0 +1,22 @@
+import type { LockMode } from '../platform/database/batch.js';
+import type { Statement } from '../platform/database/statement.js';
+import type { Transaction } from '../platform/database/transactor.js';
+
+/** A workflow as a task that belongs to it needs to know it. */
+export interface ParentWorkflow {
+  readonly id: string;
+  readonly project_id: string;
+  readonly status: string;
+  readonly correlation_id: string;
+}
+
+/** What tasks need of workflows, which stand to their right. Implemented there. */
+export abstract class ParentWorkflows {
+  /** Share-locks the named workflows (ids and project ids pairwise), so that none ends while a task joins it. Rows: {@link ParentWorkflow}. */
+  abstract lockShared(ids: readonly string[], projectIds: readonly string[], mode: LockMode): Statement;
+  /**
+   * Looks at a workflow some of whose tasks ended: locks it, then its tasks by id, reads the state anew, and starts,
+   * skips or cancels stages, or ends the workflow. Level-triggered: calling it once too often changes nothing.
+   */
+  abstract evaluate(tx: Transaction, projectId: string, workflowId: string): Promise<void>;
+}

@@ -87,7 +87,7 @@ export class FirstSchema1700000000000 implements MigrationInterface {
         metadata jsonb,
         error jsonb,
         correlation_id text NOT NULL,
-        body_hash bytea NOT NULL,
+        body_hash text NOT NULL,
         run int NOT NULL DEFAULT 1,
         settled boolean NOT NULL DEFAULT true,
         seq bigint NOT NULL,
@@ -124,6 +124,7 @@ export class FirstSchema1700000000000 implements MigrationInterface {
         priority text NOT NULL CHECK (priority IN ('low','normal','high','critical')),
         requested_agent text,
         assigned_agent text,
+        agent_project text,
         session_epoch int,
         parent_workflow_id text,
         stage_name text,
@@ -155,7 +156,8 @@ export class FirstSchema1700000000000 implements MigrationInterface {
         deadline_at timestamptz,
         check_at timestamptz,
         settled boolean NOT NULL DEFAULT true,
-        body_hash bytea NOT NULL,
+        awaited boolean NOT NULL DEFAULT false,
+        body_hash text NOT NULL,
         seq bigint NOT NULL,
         created_at timestamptz NOT NULL,
         updated_at timestamptz NOT NULL,
@@ -165,16 +167,18 @@ export class FirstSchema1700000000000 implements MigrationInterface {
       ) WITH (fillfactor = 70);
       COMMENT ON COLUMN tasks.attempt IS 'Only ever grows: it is the fencing token.';
       COMMENT ON COLUMN tasks.attempts_forgiven IS 'Attempts that do not count against retry_policy.max_attempts (handed back, redriven).';
+      COMMENT ON COLUMN tasks.agent_project IS 'Project of the holder: an agent of * may hold tasks of any project.';
+      COMMENT ON COLUMN tasks.awaited IS 'Another task depends on this one, so its end is not settled at once.';
       COMMENT ON COLUMN tasks.check_at IS 'A lower bound of the moment the lease or the deadline may pass; renewals leave it alone, the sweep moves it.';
       CREATE INDEX tasks_claimable ON tasks (project_id, route, rank, vtime, id) WHERE claimable;
-      CREATE INDEX tasks_held ON tasks (assigned_agent, project_id) WHERE status IN ('assigned', 'in_progress');
+      CREATE INDEX tasks_held ON tasks (assigned_agent, agent_project) WHERE status IN ('assigned', 'in_progress');
       CREATE INDEX tasks_to_check ON tasks (check_at) WHERE status IN ('assigned', 'in_progress');
       CREATE INDEX tasks_waiting ON tasks (available_at) WHERE status = 'queued' AND NOT claimable;
       CREATE INDEX tasks_unsettled ON tasks (updated_at) WHERE NOT settled;
       CREATE INDEX tasks_of_workflow ON tasks (parent_workflow_id, project_id) WHERE parent_workflow_id IS NOT NULL;
       CREATE UNIQUE INDEX tasks_one_per_stage ON tasks (parent_workflow_id, project_id, stage_name, stage_run) WHERE stage_name IS NOT NULL;
       CREATE INDEX tasks_listed ON tasks (project_id, created_at DESC, id DESC);
-      CREATE INDEX tasks_by_status ON tasks (project_id, status, created_at DESC, id DESC);
+      CREATE INDEX tasks_by_status ON tasks (project_id, status, created_at DESC, id DESC) WHERE status <> 'completed';
 
       CREATE TABLE task_dependencies (
         task_id text NOT NULL,

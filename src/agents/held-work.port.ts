@@ -5,7 +5,7 @@ export abstract class HeldWork {
   /**
    * Offers again, at once, what an agent holds and `keep` does not name: its older session is over, or it left.
    * Locks the tasks by id; call it before the agent's row is locked (house order: tasks, then agents).
-   * What `keep` names moves to the new session.
+   * What `keep` names moves to the new session, whose epoch `agent` names.
    */
   abstract handOver(
     tx: Transaction,
@@ -14,4 +14,14 @@ export abstract class HeldWork {
   ): Promise<void>;
   /** How many tasks each of these agents holds (assigned or in progress); agents that hold none are left out. Keys: agent ids. */
   abstract counts(projectId: string, agentIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /**
+   * Renews the leases of tasks that an agent says it works on, though it has not started them yet.
+   * @returns those of `taskIds` that its session does not hold (any more)
+   */
+  abstract renew(
+    projectId: string,
+    agentId: string,
+    sessionEpoch: number,
+    taskIds: readonly string[],
+  ): Promise<string[]>;
 }

@@ -12,6 +12,8 @@ export interface ParentWorkflow {
 
 /** What tasks need of workflows, which stand to their right. Implemented there. */
 export abstract class ParentWorkflows {
+  /** Projects in which there is a workflow of this id; for tokens that see all projects. */
+  abstract projectsOf(workflowId: string): Promise<string[]>;
   /** Share-locks the named workflows (ids and project ids pairwise), so that none ends while a task joins it. Rows: {@link ParentWorkflow}. */
   abstract lockShared(ids: readonly string[], projectIds: readonly string[], mode: LockMode): Statement;
   /**

@@ -56,6 +56,7 @@ export class BatchRun {
     const writes: Statement[] = [];
     const batch: Batch = {
       now: String(facts?.['now']),
+      mode: this.mode,
       record: (event) => this.events.push(event),
       write: (statement) => writes.push(statement),
       afterCommit: (run) => this.afterCommits.push(run),

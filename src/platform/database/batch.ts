@@ -11,6 +11,8 @@ export type Outcome<R> = { readonly done: R } | { readonly refused: unknown } | 
 export interface Batch {
   /** Database time of this transaction, ISO 8601 with milliseconds. */
   readonly now: string;
+  /** `wait`: what is not loaded does not exist. `skip`: it may only be busy. */
+  readonly mode: LockMode;
   /** Adds an event; all events of the batch are inserted last, under the log's lock, in the order they were recorded. */
   record(event: DomainEvent): void;
   /** Adds a write. Writes of all handlers go in the handlers' order. */

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../platform/database/database.js';
+import { DomainError, notFound } from '../shared/domain-error.js';
+import { ANY_PROJECT } from '../shared/ids.js';
+import type { AgentRow } from './domain/agent.js';
+import { ROW_COLUMNS } from './persistence/agent-rows.js';
+
+const SERVING = {
+  name: 'agent-serving',
+  text: `SELECT ${ROW_COLUMNS} FROM agents a WHERE a.id = $1 AND a.project_id IN ($2, '${ANY_PROJECT}')
+    ORDER BY a.project_id = '${ANY_PROJECT}' LIMIT 1`,
+};
+
+const PROJECTS = {
+  name: 'agent-projects',
+  text: 'SELECT a.project_id FROM agents a WHERE a.id = $1 ORDER BY a.project_id LIMIT 100',
+};
+
+/** Which agents there are, for those who give them work. */
+@Injectable()
+export class AgentDirectory {
+  constructor(private readonly database: Database) {}
+
+  /** The agent of that id that serves a project: the project's own, else the one of `*`. */
+  async find(projectId: string, id: string): Promise<AgentRow | undefined> {
+    const [agent] = await this.database.query<AgentRow>(SERVING, [id, projectId]);
+    return agent;
+  }
+
+  /**
+   * The project of an agent that a caller names by its id alone. A project sees its own agents; `*` finds an id in any.
+   * @param projectId what the caller sees, `*` for everything
+   * @throws DomainError NOT_FOUND, or CONFLICT when several projects have that id
+   */
+  async projectOf(projectId: string, id: string): Promise<string> {
+    if (projectId !== ANY_PROJECT) return projectId;
+    const rows = await this.database.query<{ project_id: string }>(PROJECTS, [id]);
+    const [only, second] = rows.map((row) => row.project_id);
+    if (only === undefined) throw notFound('agent', id);
+    if (second !== undefined) {
+      const projects = rows.map((row) => row.project_id);
+      throw new DomainError('CONFLICT', `Several projects have an agent '${id}'; say project_id.`, { projects });
+    }
+    return only;
+  }
+}

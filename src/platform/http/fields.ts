@@ -1,0 +1,153 @@
+import { applyDecorators, type Type } from '@nestjs/common';
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
+import { ValidateBy, ValidateNested } from 'class-validator';
+import { ID_PATTERN } from '../../shared/ids.js';
+import { type Binding, declareBinding } from './field-binding.js';
+import {
+  booleanCheck,
+  type Check,
+  choiceCheck,
+  listCheck,
+  numberCheck,
+  objectCheck,
+  textCheck,
+  timeCheck,
+} from './field-checks.js';
+
+/** What every field says of itself: once, for validation and OpenAPI alike. A field is required unless it says otherwise. */
+export interface FieldOptions {
+  readonly about: string;
+  readonly example?: unknown;
+  readonly optional?: boolean;
+  readonly nullable?: boolean;
+  /** Taken where the field is absent; it makes the field optional. */
+  readonly default?: unknown;
+}
+
+interface TextOptions extends FieldOptions {
+  /** Characters at least; default 1. */
+  readonly min?: number;
+  /** Characters at most. */
+  readonly max: number;
+  readonly pattern?: RegExp;
+}
+
+interface RangeOptions extends FieldOptions {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A text of `min` to `max` characters. */
+export function TextField(options: TextOptions): PropertyDecorator {
+  const { min = 1, max, pattern } = options;
+  const schema = { type: 'string', minLength: min, maxLength: max, pattern: pattern?.source } as const;
+  return field(options, textCheck(min, max, pattern), schema, { reads: 'text' });
+}
+
+/** An id as CONTRACT §1 wants it. */
+export function IdField(options: FieldOptions): PropertyDecorator {
+  const schema = { type: 'string', pattern: ID_PATTERN.source } as const;
+  return field(options, textCheck(1, 128, ID_PATTERN), schema, { reads: 'text' });
+}
+
+/** A whole number from `min` to `max`. */
+export function IntField(options: RangeOptions): PropertyDecorator {
+  const schema = { type: 'integer', minimum: options.min, maximum: options.max } as const;
+  return field(options, numberCheck(options.min, options.max, true), schema, { reads: 'number' });
+}
+
+/** A finite number from `min` to `max`. */
+export function NumberField(options: RangeOptions): PropertyDecorator {
+  const schema = { type: 'number', minimum: options.min, maximum: options.max } as const;
+  return field(options, numberCheck(options.min, options.max, false), schema, { reads: 'number' });
+}
+
+export function BooleanField(options: FieldOptions): PropertyDecorator {
+  return field(options, booleanCheck, { type: 'boolean' }, { reads: 'boolean' });
+}
+
+/** One of a fixed list of words. */
+export function ChoiceField(
+  options: FieldOptions & { readonly values: readonly string[] },
+): PropertyDecorator {
+  const schema = { type: 'string', enum: [...options.values] } as const;
+  return field(options, choiceCheck(options.values), schema, { reads: 'text' });
+}
+
+/** ISO 8601 date and time with an offset; it stays the text that was sent. */
+export function TimeField(options: FieldOptions): PropertyDecorator {
+  return field(options, timeCheck, { type: 'string', format: 'date-time' }, { reads: 'text' });
+}
+
+/** A free JSON object, kept as it was sent. */
+export function JsonField(options: FieldOptions): PropertyDecorator {
+  return field(options, objectCheck, { type: 'object', additionalProperties: true }, { reads: 'json' });
+}
+
+/** Up to `max` texts, each of `min` (default 1) to `maxLength` characters; in a query string comma-separated or repeated. */
+export function TextListField(
+  options: FieldOptions & { max: number; maxLength: number; pattern?: RegExp },
+): PropertyDecorator {
+  const { max, maxLength, pattern } = options;
+  const items = { type: 'string', minLength: 1, maxLength, pattern: pattern?.source } as const;
+  const check = listCheck(max, textCheck(1, maxLength, pattern));
+  return field(options, check, { type: 'array', maxItems: max, items }, { reads: 'list' });
+}
+
+/** An object with declared fields of its own. */
+export function NestedField(nested: () => Type<object>, options: FieldOptions): PropertyDecorator {
+  const declared = field(options, objectCheck, { type: nested }, { reads: 'json', nested });
+  return applyDecorators(declared, ValidateNested());
+}
+
+/** Up to `max` objects with declared fields of their own. */
+export function NestedListField(
+  nested: () => Type<object>,
+  options: FieldOptions & { max: number; min?: number },
+): PropertyDecorator {
+  const { max, min = 0 } = options;
+  const check = listCheck(max, objectCheck);
+  const declared = field(
+    options,
+    (value) =>
+      check(value) ??
+      (Array.isArray(value) && value.length < min ? `must have at least ${min} items` : undefined),
+    { type: nested, isArray: true, maxItems: max, minItems: min },
+    { reads: 'json', nested },
+  );
+  return applyDecorators(declared, ValidateNested({ each: true }));
+}
+
+function field(
+  options: FieldOptions,
+  check: Check,
+  schema: ApiPropertyOptions,
+  binding: Binding,
+): PropertyDecorator {
+  const { about, example, nullable = false, default: fallback } = options;
+  const optional = options.optional === true || fallback !== undefined;
+  const problemOf: Check = (value) => {
+    if (value === undefined) return optional ? undefined : 'is required';
+    return value === null && nullable ? undefined : check(value);
+  };
+  // One constraint per field instead of one per rule: class-validator costs by the constraint.
+  const constraint = ValidateBy({
+    name: 'field',
+    validator: {
+      validate: (value: unknown) => problemOf(value) === undefined,
+      defaultMessage: (args) => problemOf(args?.value) ?? '',
+    },
+  });
+  const described = ApiProperty({
+    ...schema,
+    description: about,
+    required: !optional,
+    // Undefined entries would be written into the document.
+    ...(example === undefined ? {} : { example }),
+    ...(nullable ? { nullable } : {}),
+    ...(fallback === undefined ? {} : { default: fallback }),
+  } as ApiPropertyOptions);
+  return applyDecorators(described, constraint, (target: object, property: string | symbol) => {
+    declareBinding(target.constructor, String(property), { ...binding, fallback });
+  });
+}

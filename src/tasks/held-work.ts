@@ -1,0 +1,85 @@
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
+import { HeldWork } from '../agents/index.js';
+import { Database } from '../platform/database/database.js';
+import type { Transaction } from '../platform/database/transactor.js';
+import { loseHolder } from './domain/lifecycle.js';
+import { isHeld, type Task } from './domain/task.js';
+import { TaskWriter } from './task-writer.js';
+
+const LOCK_HELD = {
+  name: 'held-lock',
+  text: `
+    SELECT t.* FROM tasks t
+    WHERE t.assigned_agent = $1 AND t.agent_project = $2 AND t.status IN ('assigned', 'in_progress')
+    ORDER BY t.id, t.project_id FOR UPDATE`,
+};
+
+const KEEP = {
+  name: 'held-keep',
+  text: `
+    UPDATE tasks t SET session_epoch = $3, lease_until = greatest(t.lease_until, $5::timestamptz + make_interval(secs => $6::int))
+    WHERE t.assigned_agent = $1 AND t.agent_project = $2 AND t.status IN ('assigned', 'in_progress') AND t.id = ANY($4::text[])`,
+};
+
+const COUNT = {
+  name: 'held-count',
+  text: `
+    SELECT t.assigned_agent AS id, count(*)::int AS held FROM tasks t
+    WHERE t.assigned_agent = ANY($2::text[]) AND t.agent_project = $1 AND t.status IN ('assigned', 'in_progress')
+    GROUP BY t.assigned_agent`,
+};
+
+const RENEW = {
+  name: 'held-renew',
+  text: `
+    UPDATE tasks t SET lease_until = greatest(t.lease_until, clock_timestamp() + make_interval(secs => $5::int))
+    WHERE t.assigned_agent = $1 AND t.agent_project = $2 AND t.status IN ('assigned', 'in_progress')
+      AND t.session_epoch = $3 AND t.id = ANY($4::text[])
+    RETURNING t.id`,
+};
+
+/** Who holds what, for the agents to the left. */
+@Injectable()
+export class TasksHeldWork extends HeldWork {
+  constructor(
+    private readonly database: Database,
+    private readonly tasks: TaskWriter,
+    private readonly config: AppConfig,
+  ) {
+    super();
+  }
+
+  async handOver(
+    tx: Transaction,
+    agent: { readonly id: string; readonly projectId: string; readonly sessionEpoch: number },
+    keep: readonly string[],
+  ): Promise<void> {
+    const held = await tx.query<Task>(LOCK_HELD, [agent.id, agent.projectId]);
+    const reason = `Agent '${agent.id}' began another session or left.`;
+    this.tasks.applyAll(tx, held, (task, at) =>
+      isHeld(task) && !keep.includes(task.id) ? loseHolder(task, reason, at) : undefined,
+    );
+    if (keep.length === 0) return;
+    tx.write({
+      ...KEEP,
+      values: [agent.id, agent.projectId, agent.sessionEpoch, keep, tx.now, this.config.leaseSeconds],
+    });
+  }
+
+  async counts(projectId: string, agentIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.database.query<{ id: string; held: number }>(COUNT, [projectId, agentIds]);
+    return new Map(rows.map((row) => [row.id, row.held]));
+  }
+
+  async renew(
+    projectId: string,
+    agentId: string,
+    sessionEpoch: number,
+    taskIds: readonly string[],
+  ): Promise<string[]> {
+    const values = [agentId, projectId, sessionEpoch, taskIds, this.config.leaseSeconds];
+    const kept = new Set((await this.database.query<{ id: string }>(RENEW, values)).map((row) => row.id));
+    return taskIds.filter((id) => !kept.has(id));
+  }
+}

@@ -1,0 +1,88 @@
+import { Body, Controller, HttpCode, Param, Post, Req } from '@nestjs/common';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { AgentDirectory } from '../../agents/index.js';
+import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
+import { ClientGone } from '../../platform/http/client-gone.decorator.js';
+import { Refuses } from '../../platform/http/refuses.decorator.js';
+import { DomainError } from '../../shared/domain-error.js';
+import { ClaimsService, type AgentKey } from '../claims.service.js';
+import { ReportsService, type NamedReport, type ReportAnswer } from '../reports.service.js';
+import { TaskReads } from '../task-reads.service.js';
+import type { ClaimedTask } from '../task-view.js';
+import { ClaimDto, ReportsDto, type TaskReportDto } from './report-task.dto.js';
+import { ClaimAnswer, ReportsAnswer } from './task.dto.js';
+import { sizeOf } from './task-requests.js';
+
+/** An agent gets work and reports on it. */
+@ApiTags('agents')
+@Controller('api/v1/agents/:id')
+export class AgentWorkController {
+  constructor(
+    private readonly claims: ClaimsService,
+    private readonly reports: ReportsService,
+    private readonly agents: AgentDirectory,
+    private readonly reads: TaskReads,
+  ) {}
+
+  /** Claims tasks, never more than the agent's free capacity; waits for some if it is asked to. */
+  @Post('claim')
+  @HttpCode(200)
+  @Scopes('tasks:execute')
+  @ApiOkResponse({ type: ClaimAnswer })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'STALE_SESSION')
+  async claim(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+    @Body() body: ClaimDto,
+    @ClientGone() gone: AbortSignal,
+  ): Promise<{ items: ClaimedTask[] }> {
+    const key = await this.keyOf(caller, named, id);
+    const ask = { max: body.max_tasks ?? 1, waitMs: body.wait_ms ?? 0, sessionEpoch: body.session_epoch };
+    return { items: await this.claims.claim(key, ask, gone) };
+  }
+
+  /** Reports on up to 100 tasks, each judged alone; claims the next ones in the same call if it is asked to. */
+  @Post('reports')
+  @HttpCode(200)
+  @Scopes('tasks:execute')
+  @ApiOkResponse({ type: ReportsAnswer })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'STALE_SESSION')
+  async report(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+    @Body() body: ReportsDto,
+    @ClientGone() gone: AbortSignal,
+    @Req() request: FastifyRequest,
+  ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
+    const key = await this.keyOf(caller, named, id);
+    const reports = await Promise.all(body.reports.map((report) => this.locate(key, report)));
+    const claim =
+      body.claim === undefined
+        ? undefined
+        : { max: body.claim.max_tasks ?? 1, sessionEpoch: body.session_epoch };
+    return this.reports.take(key, caller.agentId, reports, claim, sizeOf(request), gone);
+  }
+
+  /** An agent that serves all projects may say where its task is; else it is looked up. */
+  private async locate(
+    key: AgentKey,
+    { project_id: project, ...report }: TaskReportDto,
+  ): Promise<NamedReport> {
+    const { projectId } = await this.reads.locate(project ?? key.projectId, report.task_id);
+    return { ...report, projectId };
+  }
+
+  /** @throws DomainError FORBIDDEN when an agent calls for another */
+  private async keyOf(caller: Caller, named: NamedProject, id: string): Promise<AgentKey> {
+    const seen = projectForRead(caller, named);
+    if (caller.agentId === id) return { id, projectId: caller.projectId };
+    const projectId = await this.agents.projectOf(seen, id);
+    if (caller.agentId !== null) {
+      throw new DomainError('FORBIDDEN', `You are agent '${caller.agentId}', not '${id}'.`, { agent_id: id });
+    }
+    return { id, projectId };
+  }
+}

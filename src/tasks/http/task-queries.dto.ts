@@ -1,0 +1,35 @@
+import { ChoiceField, IdField, IntField, TextField } from '../../platform/http/fields.js';
+import { ListQuery } from '../../platform/http/list-query.dto.js';
+import { PRIORITIES, TASK_STATUSES } from '../domain/task.js';
+import { TYPE_PATTERN } from './create-task.dto.js';
+
+export class TaskListQuery extends ListQuery {
+  @ChoiceField({ about: 'failed is the dead-letter list.', values: TASK_STATUSES, optional: true })
+  status?: string;
+
+  @TextField({
+    about: 'Only this type.',
+    max: 128,
+    pattern: TYPE_PATTERN,
+    optional: true,
+    example: 'code_generation',
+  })
+  type?: string;
+
+  @IdField({ about: 'Only what this agent was asked for, holds or held last.', optional: true })
+  assigned_agent?: string;
+
+  @IdField({ about: 'Only the tasks of this workflow.', optional: true })
+  parent_workflow_id?: string;
+
+  @ChoiceField({ about: 'Only this priority.', values: PRIORITIES, optional: true })
+  priority?: string;
+}
+
+export class WaitQuery {
+  @IntField({ about: 'Milliseconds to wait for the end.', min: 0, max: 25_000, default: 0 })
+  wait_ms?: number;
+
+  @IdField({ about: 'Project, for tokens that see all.', optional: true })
+  project_id?: string;
+}

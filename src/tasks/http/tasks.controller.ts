@@ -1,0 +1,205 @@
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
+import { ApiAcceptedResponse, ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
+import { ClientGone } from '../../platform/http/client-gone.decorator.js';
+import { ApiPage, pageOf, type Page } from '../../platform/http/page.js';
+import { Refuses } from '../../platform/http/refuses.decorator.js';
+import { resultOf } from '../domain/result.js';
+import { TaskProjects } from '../task-projects.js';
+import { TaskReads } from '../task-reads.service.js';
+import { TaskTransactions } from '../task-transactions.js';
+import { taskView, type TaskView } from '../task-view.js';
+import { TasksService } from '../tasks.service.js';
+import { actorOf, changeOf, sizeOf } from './task-requests.js';
+import { CreateTaskBatchDto, CreateTaskDto } from './create-task.dto.js';
+import { UpdateTaskDto } from './report-task.dto.js';
+import { TaskDto, TaskHistoryDto, TaskListAnswer, TaskResultDto } from './task.dto.js';
+import { TaskListQuery, WaitQuery } from './task-queries.dto.js';
+
+@ApiTags('tasks')
+@Controller('api/v1/tasks')
+export class TasksController {
+  constructor(
+    private readonly tasks: TasksService,
+    private readonly transactions: TaskTransactions,
+    private readonly reads: TaskReads,
+    private readonly projects: TaskProjects,
+  ) {}
+
+  /** Creates a task. 201, or 200 with the stored task when one of the same id and body is there already. */
+  @Post()
+  @Scopes('tasks:write')
+  @ApiCreatedResponse({ type: TaskDto })
+  @ApiOkResponse({ type: TaskDto, description: 'The same task was created before.' })
+  @Refuses('AGENT_UNAVAILABLE', 'DEPENDENCY_NOT_MET', 'CONFLICT')
+  async create(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Body() body: CreateTaskDto,
+    @Query() { wait_ms: waitMs = 0 }: WaitQuery,
+    @Headers('x-correlation-id') correlationId: string | undefined,
+    @ClientGone() gone: AbortSignal,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TaskView> {
+    const project = await this.projects.forWrite(caller, named, body.parent_workflow_id);
+    const posted = { ...postedTask(body), ...fallbackCorrelation(body, correlationId) };
+    const { task, created } = await this.tasks.create(project, posted, actorOf(caller), sizeOf(request));
+    reply.code(created ? 201 : 200).header('location', `/api/v1/tasks/${task.id}`);
+    if (waitMs === 0) return taskView(task);
+    return taskView(await this.reads.ended({ id: task.id, projectId: project }, waitMs, gone));
+  }
+
+  /** Creates up to 1,000 tasks, all or none. */
+  @Post('batch')
+  @Scopes('tasks:write')
+  @ApiCreatedResponse({ type: TaskListAnswer })
+  @Refuses('AGENT_UNAVAILABLE', 'DEPENDENCY_NOT_MET', 'CONFLICT')
+  async createBatch(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Body() body: CreateTaskBatchDto,
+  ): Promise<{ items: TaskView[] }> {
+    const project = await this.projects.forBatch(caller, named, body.tasks);
+    const tasks = await this.transactions.createAll(project, body.tasks.map(postedTask), caller.agentId);
+    return { items: tasks.map(taskView) };
+  }
+
+  @Get()
+  @Scopes('tasks:read')
+  @ApiPage(TaskDto)
+  async list(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Query() query: TaskListQuery,
+  ): Promise<Page<TaskView>> {
+    const rows = await this.reads.list(projectForRead(caller, named), query);
+    return pageOf(rows, query.limit, (task) => ({ createdAt: task.created_at, id: task.id }), taskView);
+  }
+
+  @Get(':id')
+  @Scopes('tasks:read')
+  @ApiOkResponse({ type: TaskDto })
+  @Refuses('NOT_FOUND', 'CONFLICT')
+  async get(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<TaskView> {
+    return taskView(await this.reads.get(await this.reads.locate(projectForRead(caller, named), id)));
+  }
+
+  /** Reports on a task that you hold, or edits one that waits. */
+  @Patch(':id')
+  @Scopes('tasks:execute', 'tasks:write')
+  @ApiOkResponse({ type: TaskDto })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION', 'STALE_LEASE', 'DEPENDENCY_NOT_MET')
+  async update(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+    @Body() body: UpdateTaskDto,
+    @Headers('x-lease-token') leaseToken: string | undefined,
+    @Req() request: FastifyRequest,
+  ): Promise<TaskView> {
+    const key = await this.reads.locate(projectForRead(caller, named), id);
+    const change = changeOf(
+      caller,
+      leaseToken === undefined ? body : { ...body, lease_token: body.lease_token ?? leaseToken },
+    );
+    if (change.kind === 'edit') return taskView(await this.tasks.edit(key, change.edit, actorOf(caller)));
+    return taskView(await this.tasks.report(key, change.report, actorOf(caller), sizeOf(request)));
+  }
+
+  /** Cancels a task; its holder learns of it by event and by its next heartbeat. */
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @Scopes('tasks:write')
+  @ApiOkResponse({ type: TaskDto })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION')
+  async cancel(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<TaskView> {
+    const key = await this.reads.locate(projectForRead(caller, named), id);
+    return taskView(await this.tasks.cancel(key, actorOf(caller)));
+  }
+
+  /** Starts a failed or cancelled task anew, with all its attempts. */
+  @Post(':id/retry')
+  @HttpCode(200)
+  @Scopes('tasks:write')
+  @ApiOkResponse({ type: TaskDto })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION', 'DEPENDENCY_NOT_MET')
+  async retry(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<TaskView> {
+    const key = await this.reads.locate(projectForRead(caller, named), id);
+    return taskView(await this.transactions.retry(key));
+  }
+
+  /** The output of a completed task; 202 while it runs, also when the wait is over. */
+  @Get(':id/result')
+  @Scopes('tasks:read')
+  @ApiOkResponse({ type: TaskResultDto })
+  @ApiAcceptedResponse({ type: TaskResultDto, description: 'It has not ended yet.' })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'TASK_TIMEOUT', 'TASK_FAILED', 'TASK_CANCELLED')
+  async result(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+    @Query() { wait_ms: waitMs = 0 }: WaitQuery,
+    @ClientGone() gone: AbortSignal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<{ task_id: string; status: string; output_data?: unknown }> {
+    const key = await this.reads.locate(projectForRead(caller, named), id);
+    const task = await this.reads.ended(key, waitMs, gone);
+    const result = resultOf(task);
+    reply.code(result === undefined ? 202 : 200);
+    return {
+      task_id: task.id,
+      status: task.status,
+      ...(result === undefined ? {} : { output_data: result.output }),
+    };
+  }
+
+  /** Every attempt and every event of a task. */
+  @Get(':id/history')
+  @Scopes('tasks:read')
+  @ApiOkResponse({ type: TaskHistoryDto })
+  @Refuses('NOT_FOUND', 'CONFLICT')
+  async history(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<unknown> {
+    return this.reads.history(await this.reads.locate(projectForRead(caller, named), id));
+  }
+}
+
+/** What was posted without what only says where it goes. */
+function postedTask({ project_id: _project, ...posted }: CreateTaskDto): Omit<CreateTaskDto, 'project_id'> {
+  return posted;
+}
+
+/** The request's own correlation id stands in for a missing one, unless a workflow gives its own. */
+function fallbackCorrelation(body: CreateTaskDto, header: string | undefined): { correlation_id?: string } {
+  const missing = body.correlation_id === undefined && body.parent_workflow_id === undefined;
+  return missing && header !== undefined && header.length <= 128 ? { correlation_id: header } : {};
+}

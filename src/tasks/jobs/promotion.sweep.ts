@@ -1,0 +1,63 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Transactor } from '../../platform/database/transactor.js';
+import { JobQueue } from '../../platform/job-queue/job-queue.port.js';
+import { Sweeps } from '../../platform/sweeps/sweeps.js';
+import type { Task } from '../domain/task.js';
+import { TaskReactions } from '../task-reactions.js';
+
+const QUEUE = 'task-wake';
+const SWEEP_MS = 1_000;
+const PER_LOOK = 500;
+
+/** No event: a task that waits for its moment has been queued all the time. */
+const PROMOTE = {
+  name: 'promotion-sweep',
+  text: `
+    WITH due AS (
+      SELECT t.id, t.project_id FROM tasks t
+      WHERE t.status = 'queued' AND NOT t.claimable AND t.available_at <= clock_timestamp()
+      ORDER BY t.available_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+    UPDATE tasks t SET claimable = true, available_at = NULL FROM due
+    WHERE t.id = due.id AND t.project_id = due.project_id
+    RETURNING t.*`,
+};
+
+/**
+ * Makes tasks claimable when their moment has come: after a backoff, or at `not_before`. A job wakes it at the due
+ * second; without jobs the sweep finds the same a second later. The truth is `tasks.available_at`.
+ */
+@Injectable()
+export class PromotionSweep implements OnModuleInit {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly jobs: JobQueue,
+    private readonly reactions: TaskReactions,
+    private readonly sweeps: Sweeps,
+  ) {}
+
+  onModuleInit(): void {
+    this.reactions.on('delayed', (tasks) => this.arrange(tasks));
+    this.jobs.process(QUEUE, async () => {
+      while (await this.look());
+    });
+    this.sweeps.every('promotion', SWEEP_MS, () => this.look());
+  }
+
+  /** One job per project, type and second, however many tasks wait for it. */
+  private arrange(tasks: readonly Task[]): void {
+    const jobs = new Map<string, Date>();
+    for (const task of tasks) {
+      const due = Math.ceil(Date.parse(task.available_at ?? task.updated_at) / 1000);
+      jobs.set(`${task.project_id}_${task.type}_${due}`, new Date(due * 1000));
+    }
+    for (const [id, dueAt] of jobs) void this.jobs.add(QUEUE, { id, data: { id }, dueAt });
+  }
+
+  private look(): Promise<boolean> {
+    return this.transactor.run(async (tx) => {
+      const tasks = await tx.query<Task>(PROMOTE, [PER_LOOK]);
+      tx.afterCommit(() => this.reactions.committed(tasks, () => undefined));
+      return tasks.length === PER_LOOK;
+    });
+  }
+}

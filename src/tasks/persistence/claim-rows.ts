@@ -1,0 +1,82 @@
+import type { Statement } from '../../platform/database/statement.js';
+import type { Task } from '../domain/task.js';
+import type { Route } from '../routes.js';
+
+/** An agent that asks for work in this batch. */
+export interface Want {
+  readonly agentId: string;
+  readonly agentProject: string;
+  readonly sessionEpoch: number;
+  /** Tasks it asks for. */
+  readonly want: number;
+  /** Tasks it may hold in all. */
+  readonly capacity: number;
+}
+
+/** A picked task, with the index (from 1) of the want it was dealt to. */
+export interface ClaimedRow extends Task {
+  readonly want_index: number;
+}
+
+/**
+ * Claims for agents whose routes are the same. Each agent's free capacity is counted after this batch's own writes,
+ * under the agents' locks. Rows are picked once over all routes, in claim order, and dealt round robin: a LATERAL per
+ * agent would give the same rows to each, as one does not skip one's own locks.
+ */
+const CLAIM = {
+  name: 'tasks-claim',
+  text: `
+    WITH wants AS (
+      SELECT w.ord, w.agent_id, w.agent_project, w.epoch, least(w.want, w.capacity - held.n) AS free
+      FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[]) WITH ORDINALITY
+        AS w(agent_id, agent_project, epoch, want, capacity, ord)
+      CROSS JOIN LATERAL (
+        SELECT count(*)::int AS n FROM tasks h
+        WHERE h.assigned_agent = w.agent_id AND h.agent_project = w.agent_project
+          AND h.status IN ('assigned', 'in_progress')) held
+    ), slots AS (
+      SELECT row_number() OVER (ORDER BY s.round, w.ord) AS n, w.* FROM wants w, generate_series(1, w.free) AS s(round)
+    ), picked AS (
+      SELECT p.* FROM unnest($6::text[], $7::int[]) AS r(project_id, route)
+      CROSS JOIN LATERAL (
+        SELECT t.id, t.project_id, t.rank, t.vtime FROM tasks t
+        WHERE t.project_id = r.project_id AND t.route = r.route AND t.claimable
+        ORDER BY t.rank, t.vtime, t.id LIMIT (SELECT count(*) FROM slots)
+        FOR UPDATE SKIP LOCKED) p
+    ), dealt AS (
+      SELECT p.id, p.project_id, row_number() OVER (ORDER BY p.rank, p.vtime, p.id) AS n FROM picked p
+    )
+    UPDATE tasks t SET
+      status = 'assigned', claimable = false, available_at = NULL, progress = NULL,
+      attempt = t.attempt + 1, seq = t.seq + 1,
+      assigned_agent = s.agent_id, agent_project = s.agent_project, session_epoch = s.epoch,
+      assigned_at = $8::timestamptz, updated_at = $8::timestamptz,
+      lease_until = $8::timestamptz + make_interval(secs => $9::int),
+      deadline_at = $8::timestamptz + make_interval(secs => t.timeout),
+      check_at = $8::timestamptz + make_interval(secs => least($9::int, t.timeout))
+    FROM dealt d JOIN slots s ON s.n = d.n
+    WHERE t.id = d.id AND t.project_id = d.project_id
+    RETURNING t.*, s.ord::int AS want_index`,
+};
+
+export function claimTasks(
+  wants: readonly Want[],
+  routes: readonly Route[],
+  now: string,
+  leaseSeconds: number,
+): Statement {
+  return {
+    ...CLAIM,
+    values: [
+      wants.map((want) => want.agentId),
+      wants.map((want) => want.agentProject),
+      wants.map((want) => want.sessionEpoch),
+      wants.map((want) => want.want),
+      wants.map((want) => want.capacity),
+      routes.map((route) => route.project_id),
+      routes.map((route) => route.id),
+      now,
+      leaseSeconds,
+    ],
+  };
+}

@@ -1,0 +1,51 @@
+/** A dependency of a waiting task, with the state it is in. */
+export interface DependencyRow {
+  readonly task_id: string;
+  readonly project_id: string;
+  readonly id: string;
+  readonly status: string;
+}
+
+/** Ended tasks whose consequences nobody has drawn for a second: a hint was lost, or a server died. */
+export const SETTLE_UNSETTLED = {
+  name: 'settle-unsettled',
+  text: `
+    SELECT t.id, t.project_id, t.parent_workflow_id FROM tasks t
+    WHERE NOT t.settled AND t.updated_at < clock_timestamp() - interval '1 second'
+    ORDER BY t.updated_at LIMIT $1`,
+};
+
+/** All unsettled tasks of a workflow whose rows the evaluation has locked. */
+export const SETTLE_OF_WORKFLOW = {
+  name: 'settle-of-workflow',
+  text: `
+    SELECT t.id, t.project_id FROM tasks t
+    WHERE t.project_id = $1 AND t.parent_workflow_id = $2 AND NOT t.settled`,
+};
+
+/** Blocked tasks that wait for one of these. */
+export const SETTLE_DEPENDENTS = {
+  name: 'settle-dependents',
+  text: `
+    SELECT DISTINCT t.id, t.project_id FROM unnest($1::text[], $2::text[]) AS e(id, project_id)
+    JOIN task_dependencies d ON d.depends_on = e.id AND d.project_id = e.project_id
+    JOIN tasks t ON t.id = d.task_id AND t.project_id = d.project_id
+    WHERE t.status = 'blocked' ORDER BY t.id, t.project_id`,
+};
+
+/** The dependencies of these tasks as they are now. */
+export const SETTLE_DEPENDENCIES = {
+  name: 'settle-dependencies',
+  text: `
+    SELECT w.id AS task_id, w.project_id, t.id, t.status FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
+    JOIN tasks w ON w.id = k.id AND w.project_id = k.project_id
+    JOIN tasks t ON t.id = ANY(w.dependencies) AND t.project_id = w.project_id`,
+};
+
+/** Settles what has ended. A task that was retried meanwhile is no longer unsettled, and stays as it is. */
+export const SETTLE_MARK = {
+  name: 'settle-mark',
+  text: `
+    UPDATE tasks t SET settled = true FROM unnest($1::text[], $2::text[]) AS e(id, project_id)
+    WHERE t.id = e.id AND t.project_id = e.project_id AND NOT t.settled`,
+};

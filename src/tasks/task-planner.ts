@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { AgentDirectory } from '../agents/index.js';
+import { bodyHash } from '../platform/body-hash.js';
+import { newId } from '../platform/new-id.js';
+import { DomainError } from '../shared/domain-error.js';
+import type { NewTask, Surroundings } from './domain/creation.js';
+import { Routes } from './routes.js';
+
+/** A task as it was posted: every field of {@link NewTask} that a client may choose. */
+export type PostedTask = Omit<
+  NewTask,
+  'id' | 'project_id' | 'route' | 'body_hash' | 'stage_name' | 'stage_run'
+> & {
+  readonly id?: string;
+};
+
+export interface PlannedTask {
+  readonly task: NewTask;
+  readonly absentAgent: Surroundings['absentAgent'];
+}
+
+/** Looks up and draws what a new task needs before its transaction begins: id, route, the agent it names. */
+@Injectable()
+export class TaskPlanner {
+  constructor(
+    private readonly routes: Routes,
+    private readonly agents: AgentDirectory,
+  ) {}
+
+  async plan(projectId: string, posted: PostedTask): Promise<PlannedTask> {
+    const id = posted.id ?? newId();
+    const dependencies = [...new Set(posted.dependencies ?? [])];
+    if (dependencies.includes(id)) {
+      throw new DomainError('DEPENDENCY_NOT_MET', `Task '${id}' cannot depend on itself.`, {
+        dependency: id,
+      });
+    }
+    const named = posted.assigned_agent;
+    const route = await this.routes.idOf({
+      projectId,
+      agentType: named === undefined ? (posted.agent_type ?? posted.type) : '',
+      capabilities: named === undefined ? (posted.required_capabilities ?? []) : [],
+      assignedAgent: named ?? null,
+    });
+    const task: NewTask = {
+      ...posted,
+      id,
+      project_id: projectId,
+      dependencies,
+      route,
+      body_hash: bodyHash(posted),
+    };
+    return { task, absentAgent: named === undefined ? undefined : await this.absence(projectId, named) };
+  }
+
+  /** Why an agent cannot be reached; undefined when it can. */
+  private async absence(projectId: string, agentId: string): Promise<Surroundings['absentAgent']> {
+    const agent = await this.agents.find(projectId, agentId);
+    if (agent !== undefined && agent.liveness !== 'offline') return undefined;
+    return { agent_id: agentId, last_seen: agent?.last_seen ?? null, retry_after: 60 };
+  }
+}

@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import { EventLog } from '../events/index.js';
+import { Database } from '../platform/database/database.js';
+import { decodeCursor } from '../platform/http/page.js';
+import { DomainError, notFound } from '../shared/domain-error.js';
+import { ANY_PROJECT } from '../shared/ids.js';
+import { hasEnded, isHeld, type EndedAttempt, type Task, type TaskError } from './domain/task.js';
+import { ATTEMPTS_OF_TASK, FIND_TASK, LIST_TASKS, LOCATE_TASK } from './persistence/task-reads.js';
+import type { TaskKey } from './persistence/task-rows.js';
+import { TaskWatch } from './task-watch.js';
+
+export interface TaskFilter {
+  readonly status?: string;
+  readonly type?: string;
+  readonly assigned_agent?: string;
+  readonly parent_workflow_id?: string;
+  readonly priority?: string;
+  readonly correlation_id?: string;
+  readonly created_after?: string;
+  readonly created_before?: string;
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+/** One attempt of a task; `ended_at` and `outcome` are null while it runs. */
+export interface Attempt {
+  readonly attempt: number;
+  readonly agent_id: string | null;
+  readonly assigned_at: string | null;
+  readonly ended_at: string | null;
+  readonly outcome: EndedAttempt['outcome'] | null;
+  readonly error: TaskError | null;
+}
+
+/** Everything that only looks at tasks. */
+@Injectable()
+export class TaskReads {
+  constructor(
+    private readonly database: Database,
+    private readonly watch: TaskWatch,
+    private readonly log: EventLog,
+  ) {}
+
+  /**
+   * Where an id is: in the caller's project, or, for a `*` token, wherever there is one.
+   * @throws DomainError NOT_FOUND, or CONFLICT listing the projects when the id is in several
+   */
+  async locate(projectId: string, id: string): Promise<TaskKey> {
+    if (projectId !== ANY_PROJECT) return { id, projectId };
+    const found = await this.database.query<{ project_id: string }>(LOCATE_TASK, [id]);
+    const [only] = found;
+    if (only === undefined) throw notFound('task', id);
+    if (found.length > 1) {
+      const projects = found.map((row) => row.project_id);
+      throw new DomainError('CONFLICT', `Task '${id}' is in several projects; name one.`, { projects });
+    }
+    return { id, projectId: only.project_id };
+  }
+
+  async get(key: TaskKey): Promise<Task> {
+    const [task] = await this.database.query<Task>(FIND_TASK, [key.id, key.projectId]);
+    if (task === undefined) throw notFound('task', key.id);
+    return task;
+  }
+
+  /** The task when it has ended, or as it is when the wait is over. */
+  ended(key: TaskKey, waitMs: number, signal: AbortSignal): Promise<Task> {
+    return this.watch.until(key, waitMs, () => this.get(key), hasEnded, signal);
+  }
+
+  /** Rows of one page and one more, newest first. */
+  list(projectId: string, filter: TaskFilter): Promise<Task[]> {
+    const from = decodeCursor(filter.cursor);
+    return this.database.query<Task>(LIST_TASKS, [
+      projectId === ANY_PROJECT ? null : projectId,
+      filter.status,
+      filter.type,
+      filter.assigned_agent,
+      filter.parent_workflow_id,
+      filter.priority,
+      filter.correlation_id,
+      filter.created_after,
+      filter.created_before,
+      from?.createdAt,
+      from?.id,
+      filter.limit + 1,
+    ]);
+  }
+
+  /** Every attempt and every event of a task, in order. */
+  async history(key: TaskKey): Promise<{ attempts: Attempt[]; events: unknown[] }> {
+    const task = await this.get(key);
+    const attempts = await this.database.query<Attempt>(ATTEMPTS_OF_TASK, [key.id, key.projectId]);
+    if (isHeld(task)) {
+      const { attempt, assigned_agent: agentId, assigned_at: assignedAt } = task;
+      attempts.push({
+        attempt,
+        agent_id: agentId,
+        assigned_at: assignedAt,
+        ended_at: null,
+        outcome: null,
+        error: null,
+      });
+    }
+    return { attempts, events: await this.log.ofAggregate(key.projectId, key.id) };
+  }
+}

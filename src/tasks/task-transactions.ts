@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import { Transactor } from '../platform/database/transactor.js';
+import { notFound } from '../shared/domain-error.js';
+import { create } from './domain/creation.js';
+import { redrive } from './domain/lifecycle.js';
+import type { Task } from './domain/task.js';
+import { ParentWorkflows, type ParentWorkflow } from './parent-workflows.port.js';
+import { DEPENDENCY_STATES } from './persistence/task-reads.js';
+import { type TaskKey } from './persistence/task-rows.js';
+import { TaskChanges } from './task-changes.js';
+import { sameBody } from './task-commands.js';
+import type { SourceAgent } from './task-events.js';
+import { TaskPlanner, type PlannedTask, type PostedTask } from './task-planner.js';
+import { TaskReactions } from './task-reactions.js';
+import { TaskWriter } from './task-writer.js';
+
+const ENDED = ['completed', 'failed', 'cancelled'];
+
+/** Changes that no batch can hold, each in a transaction of its own: a list of tasks at once, a redrive. */
+@Injectable()
+export class TaskTransactions {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly planner: TaskPlanner,
+    private readonly writer: TaskWriter,
+    private readonly parents: ParentWorkflows,
+    private readonly reactions: TaskReactions,
+  ) {}
+
+  /** All or nothing; a task may depend on one that stands before it in the list. */
+  async createAll(projectId: string, posted: readonly PostedTask[], source: SourceAgent): Promise<Task[]> {
+    const planned: PlannedTask[] = [];
+    for (const one of posted) planned.push(await this.planner.plan(projectId, one));
+    const names = planned.flatMap(({ task }) => [task.id, ...(task.dependencies ?? [])]);
+    const parentIds = [...new Set(planned.flatMap(({ task }) => task.parent_workflow_id ?? []))];
+    return this.transactor.run(async (tx) => {
+      const { values, ...lockParents } = this.parents.lockShared(
+        parentIds,
+        parentIds.map(() => projectId),
+        'wait',
+      );
+      const workflows = await tx.query<ParentWorkflow>(lockParents, values);
+      const present = await this.writer.lock(
+        tx,
+        [...new Set(names)].map((id) => ({ id, projectId })),
+      );
+      const changes = new TaskChanges(tx, present);
+      const tasks = planned.map(({ task, absentAgent }, ordinal) => {
+        const stored = changes.find(projectId, task.id);
+        if (stored !== undefined) return sameBody(stored, task);
+        const decision = create(task, {
+          now: tx.now,
+          ordinal,
+          dependency: (id) => changes.find(projectId, id),
+          workflow: workflows.find((workflow) => workflow.id === task.parent_workflow_id),
+          absentAgent,
+        });
+        for (const id of decision.task.dependencies) changes.markAwaited(projectId, id);
+        return changes.apply(decision, source);
+      });
+      const written = changes.flush();
+      tx.afterCommit(() => this.reactions.committed(written, () => undefined));
+      return tasks;
+    });
+  }
+
+  /** Starts a failed or cancelled task anew; its dependencies are looked at again. */
+  retry(key: TaskKey): Promise<Task> {
+    return this.transactor.run(async (tx) => {
+      const [task] = await this.writer.lock(tx, [key]);
+      if (task === undefined) throw notFound('task', key.id);
+      const states = await tx.query<{ status: string }>(DEPENDENCY_STATES, [
+        key.projectId,
+        task.dependencies,
+      ]);
+      const enough = task.on_dependency_failure === 'run' ? ENDED : ['completed'];
+      const met = states.every(({ status }) => enough.includes(status));
+      const [redriven = task] = this.writer.applyAll(tx, [task], (one, at) => redrive(one, met, at));
+      return redriven;
+    });
+  }
+}

@@ -1,0 +1,54 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { EventRouter } from '../events/index.js';
+import { rowKey } from '../shared/ids.js';
+
+const ENDINGS = new Set(['task.completed', 'task.failed', 'task.cancelled']);
+
+/** Lets a request wait until a task has ended, wherever it was ended: it listens to the log. */
+@Injectable()
+export class TaskWatch implements OnModuleInit {
+  private readonly watchers = new Map<string, Set<() => void>>();
+
+  constructor(private readonly router: EventRouter) {}
+
+  onModuleInit(): void {
+    this.router.onEvents((events) => {
+      for (const event of events) {
+        if (!ENDINGS.has(event.type)) continue;
+        for (const tell of this.watchers.get(rowKey(event.projectId, event.aggregateId)) ?? []) tell();
+      }
+    });
+  }
+
+  /**
+   * Reads, and while `isDone` says no, waits for the task's end and reads again; at the latest after `waitMs`.
+   * Watching begins before the first read, so no end falls between.
+   */
+  async until<T>(
+    key: { readonly id: string; readonly projectId: string },
+    waitMs: number,
+    read: () => Promise<T>,
+    isDone: (found: T) => boolean,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const name = rowKey(key.projectId, key.id);
+    let ring = (): void => {};
+    const heard = new Promise<void>((resolve) => (ring = resolve));
+    const watchers = this.watchers.get(name) ?? new Set();
+    watchers.add(ring);
+    this.watchers.set(name, watchers);
+    const timer = setTimeout(ring, waitMs);
+    signal.addEventListener('abort', ring, { once: true });
+    try {
+      const found = await read();
+      if (waitMs === 0 || isDone(found)) return found;
+      await heard;
+      return signal.aborted ? found : await read();
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', ring);
+      watchers.delete(ring);
+      if (watchers.size === 0) this.watchers.delete(name);
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
+import type { Transaction } from '../platform/database/transactor.js';
+import { rowKey } from '../shared/ids.js';
+import { create, type NewTask } from './domain/creation.js';
+import { cancel } from './domain/lifecycle.js';
+import type { Circumstances } from './domain/retry.js';
+import { hasEnded, type Decision, type RetryPolicy, type Priority, type Task } from './domain/task.js';
+import { lockTasks, type TaskKey } from './persistence/task-rows.js';
+import { Routes } from './routes.js';
+import { TaskChanges } from './task-changes.js';
+import { TaskReactions } from './task-reactions.js';
+
+/** A stage of a workflow that becomes a task. */
+export interface NewStageTask {
+  readonly id: string;
+  readonly projectId: string;
+  readonly type: string;
+  readonly agentType: string;
+  readonly priority?: Priority;
+  readonly parentWorkflowId: string;
+  readonly stageName: string;
+  readonly stageRun: number;
+  readonly inputData: unknown;
+  readonly timeout?: number;
+  readonly retryPolicy?: Partial<RetryPolicy>;
+  readonly requiredCapabilities?: readonly string[];
+  readonly correlationId: string;
+}
+
+const OF_WORKFLOW = {
+  name: 'tasks-of-workflow-lock',
+  text: `
+    SELECT t.* FROM tasks t WHERE t.parent_workflow_id = $1 AND t.project_id = $2
+    ORDER BY t.id, t.project_id FOR UPDATE`,
+};
+
+/** Changes tasks inside somebody's transaction: workflows, settlements, sweeps. Their reactions follow its commit. */
+@Injectable()
+export class TaskWriter {
+  constructor(
+    private readonly config: AppConfig,
+    private readonly routes: Routes,
+    private readonly reactions: TaskReactions,
+  ) {}
+
+  /** Creates the tasks of stages. Their workflow's row is locked by the caller. */
+  async create(tx: Transaction, tasks: readonly NewStageTask[]): Promise<void> {
+    const planned: NewTask[] = [];
+    for (const task of tasks) planned.push(await this.plan(task));
+    const changes = new TaskChanges(tx, []);
+    for (const [ordinal, task] of planned.entries()) {
+      const workflow = { status: 'running', correlation_id: task.correlation_id ?? task.id };
+      const around = { now: tx.now, ordinal, dependency: () => undefined, workflow, absentAgent: undefined };
+      changes.apply(create(task, around), null);
+    }
+    this.finish(tx, changes, []);
+  }
+
+  /** Cancels those of the tasks that have not ended. */
+  async cancel(
+    tx: Transaction,
+    projectId: string,
+    taskIds: readonly string[],
+    reason: string,
+  ): Promise<void> {
+    const tasks = await this.lock(
+      tx,
+      taskIds.map((id) => ({ id, projectId })),
+    );
+    this.applyAll(tx, tasks, (task, at) => (hasEnded(task) ? undefined : cancel(task, reason, at)));
+  }
+
+  /** Locks and reads the tasks of a workflow, by id. */
+  ofWorkflow(tx: Transaction, projectId: string, workflowId: string): Promise<Task[]> {
+    return tx.query<Task>(OF_WORKFLOW, [workflowId, projectId]);
+  }
+
+  /** Locks tasks by id and reads them. */
+  lock(tx: Transaction, keys: readonly TaskKey[]): Promise<Task[]> {
+    const { values, ...sql } = lockTasks(keys, 'wait');
+    return tx.query<Task>(sql, values);
+  }
+
+  /** Decides about locked tasks, one by one, and writes what changed. `undefined` leaves a task alone. @returns the changed tasks */
+  applyAll(
+    tx: Transaction,
+    tasks: readonly Task[],
+    decide: (task: Task, at: Circumstances) => Decision | undefined,
+  ): Task[] {
+    const changes = new TaskChanges(tx, tasks);
+    for (const task of tasks) {
+      const decision = decide(task, {
+        now: tx.now,
+        random: Math.random(),
+        leaseSeconds: this.config.leaseSeconds,
+      });
+      if (decision !== undefined) changes.apply(decision, null);
+    }
+    return this.finish(tx, changes, tasks);
+  }
+
+  private finish(tx: Transaction, changes: TaskChanges, before: readonly Task[]): Task[] {
+    const written = changes.flush();
+    const were = new Map(before.map((task) => [rowKey(task.project_id, task.id), task]));
+    tx.afterCommit(() =>
+      this.reactions.committed(written, (task) => were.get(rowKey(task.project_id, task.id))),
+    );
+    return written;
+  }
+
+  private async plan(task: NewStageTask): Promise<NewTask> {
+    const route = await this.routes.idOf({
+      projectId: task.projectId,
+      agentType: task.agentType,
+      capabilities: task.requiredCapabilities ?? [],
+      assignedAgent: null,
+    });
+    return {
+      id: task.id,
+      project_id: task.projectId,
+      type: task.type,
+      agent_type: task.agentType,
+      parent_workflow_id: task.parentWorkflowId,
+      stage_name: task.stageName,
+      stage_run: task.stageRun,
+      input_data: task.inputData,
+      correlation_id: task.correlationId,
+      route,
+      body_hash: '',
+      ...(task.priority === undefined ? {} : { priority: task.priority }),
+      ...(task.timeout === undefined ? {} : { timeout: task.timeout }),
+      ...(task.retryPolicy === undefined ? {} : { retry_policy: task.retryPolicy }),
+      ...(task.requiredCapabilities === undefined
+        ? {}
+        : { required_capabilities: task.requiredCapabilities }),
+    };
+  }
+}

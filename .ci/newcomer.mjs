@@ -21,6 +21,8 @@ const SOURCE = join(import.meta.dirname, '..');
 let passed = 0;
 let failed = 0;
 
+class CheckFailed extends Error {}
+
 /** One line per check; what follows a failed one makes no sense, so it throws. */
 async function check(name, act) {
   try {
@@ -30,7 +32,7 @@ async function check(name, act) {
   } catch (error) {
     failed += 1;
     console.log(`  FAIL  ${name}: ${error.message}`);
-    throw error;
+    throw new CheckFailed();
   }
 }
 
@@ -244,7 +246,7 @@ async function meet(title, user) {
     if (user) execFileSync('chown', ['-R', `${user.uid}:${user.gid}`, home]);
     await play(newcomer);
   } catch (error) {
-    if (failed === 0) throw error; // Not a check's failure but a defect of this script.
+    if (!(error instanceof CheckFailed)) throw error;
   } finally {
     newcomer.clear();
     rmSync(home, { recursive: true, force: true });

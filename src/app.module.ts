@@ -1,17 +1,26 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AppConfig } from '../config/app-config.js';
+import { AuthModule } from './auth/index.js';
+import { DatabaseConnection } from './platform/database/database-connection.js';
+import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
+import { JobQueueModule } from './platform/job-queue/job-queue.module.js';
+import { WakeUpModule } from './platform/wake-up/wake-up.module.js';
 
 /** The composition root. */
 @Module({})
 export class AppModule {
-  static create(config: AppConfig): DynamicModule {
+  /** @param connection to a Postgres whose schema is up to date; it outlives the application */
+  static create(config: AppConfig, connection: DatabaseConnection): DynamicModule {
     return {
       module: AppModule,
       global: true,
-      imports: [HealthModule],
-      providers: [{ provide: AppConfig, useValue: config }],
-      exports: [AppConfig],
+      imports: [HealthModule, DatabaseModule, WakeUpModule, JobQueueModule, AuthModule],
+      providers: [
+        { provide: AppConfig, useValue: config },
+        { provide: DatabaseConnection, useValue: connection },
+      ],
+      exports: [AppConfig, DatabaseConnection],
     };
   }
 }

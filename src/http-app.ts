@@ -1,7 +1,8 @@
+import type { DynamicModule, NestApplicationOptions } from '@nestjs/common';
 import { ModuleRef, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Logger } from 'pino';
 import type { AppConfig } from '../config/app-config.js';
-import { AppModule } from './app.module.js';
 import { Drain } from './platform/health/drain.service.js';
 import { AllowedMethods } from './platform/http/allowed-methods.js';
 import { installBodyParsers } from './platform/http/body-parsers.js';
@@ -16,14 +17,24 @@ import { ValidationPipe } from './platform/http/validation.pipe.js';
 /**
  * The whole application behind HTTP, as main and the tests run it; `listen` or `init` starts it. To stop it, wait for
  * `app.get(Drain).start()` and then close it: closing cuts the connections that are still open.
+ * @param root what it is made of: `AppModule.create`, or in tests something smaller
  */
-export async function createHttpApp(config: AppConfig): Promise<NestFastifyApplication> {
+export async function createHttpApp(config: AppConfig, root: DynamicModule): Promise<NestFastifyApplication> {
   const log = createLog(config.env.LOG_LEVEL);
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.create(config),
+    root,
     new FastifyAdapter(fastifyOptions()),
-    { logger: new NestLog(log), abortOnError: false, bodyParser: false, forceCloseConnections: true },
+    nestOptions(log),
   );
+  return furnish(app, log);
+}
+
+export function nestOptions(log: Logger): NestApplicationOptions {
+  return { logger: new NestLog(log), abortOnError: false, bodyParser: false, forceCloseConnections: true };
+}
+
+/** Gives an application everything that requests meet outside of its modules. */
+export function furnish(app: NestFastifyApplication, log: Logger): NestFastifyApplication {
   const fastify = app.getHttpAdapter().getInstance();
   const allowed = new AllowedMethods();
   fastify.addHook('onRoute', ({ url, method }) => allowed.add(url, [method].flat()));

@@ -5,10 +5,21 @@ import { ANY_PROJECT } from '../shared/ids.js';
 import type { AgentRow } from './domain/agent.js';
 import { ROW_COLUMNS } from './persistence/agent-rows.js';
 
+/** Where an agent is: ids are unique per project. */
+export interface AgentKey {
+  readonly id: string;
+  readonly projectId: string;
+}
+
 const SERVING = {
   name: 'agent-serving',
   text: `SELECT ${ROW_COLUMNS} FROM agents a WHERE a.id = $1 AND a.project_id IN ($2, '${ANY_PROJECT}')
     ORDER BY a.project_id = '${ANY_PROJECT}' LIMIT 1`,
+};
+
+const EXACTLY = {
+  name: 'agent-exactly',
+  text: `SELECT ${ROW_COLUMNS} FROM agents a WHERE a.id = $1 AND a.project_id = $2`,
 };
 
 const PROJECTS = {
@@ -27,6 +38,13 @@ export class AgentDirectory {
     return agent;
   }
 
+  /** The agent of exactly that project. @throws DomainError NOT_FOUND */
+  async get({ id, projectId }: AgentKey): Promise<AgentRow> {
+    const [agent] = await this.database.query<AgentRow>(EXACTLY, [id, projectId]);
+    if (agent === undefined) throw notFound('agent', id);
+    return agent;
+  }
+
   /**
    * The project of an agent that a caller names by its id alone. A project sees its own agents; `*` finds an id in any.
    * @param projectId what the caller sees, `*` for everything
@@ -37,10 +55,10 @@ export class AgentDirectory {
     const rows = await this.database.query<{ project_id: string }>(PROJECTS, [id]);
     const [only, second] = rows.map((row) => row.project_id);
     if (only === undefined) throw notFound('agent', id);
-    if (second !== undefined) {
-      const projects = rows.map((row) => row.project_id);
-      throw new DomainError('CONFLICT', `Several projects have an agent '${id}'; say project_id.`, { projects });
-    }
-    return only;
+    if (second === undefined) return only;
+    const projects = rows.map((row) => row.project_id);
+    throw new DomainError('CONFLICT', `Several projects have an agent '${id}'; name the project_id.`, {
+      projects,
+    });
   }
 }

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose';
 import { AppConfig, ConfigError } from '../../config/app-config.js';
 import { Database } from '../platform/database/database.js';
@@ -37,7 +37,7 @@ const KEEP_FIRST = {
 
 /** The RSA keys that sign and verify tokens: PARLEY_JWT_PRIVATE_KEY, or one made once and kept in Postgres. */
 @Injectable()
-export class SigningKeys {
+export class SigningKeys implements OnModuleInit {
   private ring: Promise<KeyRing> | undefined;
   private readonly configured: string | undefined;
 
@@ -46,6 +46,11 @@ export class SigningKeys {
     private readonly database: Database,
   ) {
     this.configured = config.env.PARLEY_JWT_PRIVATE_KEY;
+  }
+
+  /** So that a wrong PARLEY_JWT_PRIVATE_KEY stops the start, and the first client does not wait for a new key. */
+  async onModuleInit(): Promise<void> {
+    await this.load();
   }
 
   /** The key that signs now. Throws SERVICE_UNAVAILABLE while Postgres is away and the key was not yet read. */

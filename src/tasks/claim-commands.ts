@@ -139,5 +139,7 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, ClaimedTask[]> 
 }
 
 function staleSession({ id, session_epoch: epoch }: AgentRow): DomainError {
-  return new DomainError('STALE_SESSION', `Agent '${id}' has begun session ${epoch}; this one is over.`, { session_epoch: epoch });
+  return new DomainError('STALE_SESSION', `Agent '${id}' has begun session ${epoch}; this one is over.`, {
+    session_epoch: epoch,
+  });
 }

@@ -42,10 +42,15 @@ export class Dispatcher implements OnModuleInit {
       for (const agent of agents) this.wakeAgent(agent);
     });
     this.wakeUp.on(CHANNEL, () => void this.look());
-    this.sweeps.every('dispatch', SWEEP_MS, async () => {
-      await this.look();
-      return false;
-    }, 'everywhere');
+    this.sweeps.every(
+      'dispatch',
+      SWEEP_MS,
+      async () => {
+        await this.look();
+        return false;
+      },
+      'everywhere',
+    );
   }
 
   claim(command: ClaimCommand): Promise<ClaimedTask[]> {

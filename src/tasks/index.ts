@@ -1,5 +1,6 @@
 export { TasksModule } from './tasks.module.js';
 export { TaskWriter, type NewStageTask } from './task-writer.js';
+export { TaskWatch } from './task-watch.js';
 export { ParentWorkflows, type ParentWorkflow } from './parent-workflows.port.js';
 export { PRIORITIES, type Priority, type RetryPolicy, type Task, type TaskStatus } from './domain/task.js';
 export { RetryPolicyDto, TYPE_PATTERN } from './http/create-task.dto.js';

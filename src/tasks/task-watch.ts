@@ -2,9 +2,10 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventRouter } from '../events/index.js';
 import { rowKey } from '../shared/ids.js';
 
-const ENDINGS = new Set(['task.completed', 'task.failed', 'task.cancelled']);
+/** Ends of tasks, and of the workflows they belong to. */
+const ENDING = /^(task|workflow)\.(completed|failed|cancelled)$/;
 
-/** Lets a request wait until a task has ended, wherever it was ended: it listens to the log. */
+/** Lets a request wait until a task, or a workflow, has ended, wherever it was ended: it listens to the log. */
 @Injectable()
 export class TaskWatch implements OnModuleInit {
   private readonly watchers = new Map<string, Set<() => void>>();
@@ -14,14 +15,14 @@ export class TaskWatch implements OnModuleInit {
   onModuleInit(): void {
     this.router.onEvents((events) => {
       for (const event of events) {
-        if (!ENDINGS.has(event.type)) continue;
+        if (!ENDING.test(event.type)) continue;
         for (const tell of this.watchers.get(rowKey(event.projectId, event.aggregateId)) ?? []) tell();
       }
     });
   }
 
   /**
-   * Reads, and while `isDone` says no, waits for the task's end and reads again; at the latest after `waitMs`.
+   * Reads, and while `isDone` says no, waits for the end and reads again; at the latest after `waitMs`.
    * Watching begins before the first read, so no end falls between.
    */
   async until<T>(

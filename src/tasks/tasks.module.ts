@@ -51,6 +51,6 @@ import { TasksService } from './tasks.service.js';
     TasksService,
     { provide: HeldWork, useClass: TasksHeldWork },
   ],
-  exports: [HeldWork, TaskWriter],
+  exports: [HeldWork, TaskWatch, TaskWriter],
 })
 export class TasksModule {}

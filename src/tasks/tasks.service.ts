@@ -48,13 +48,16 @@ export class TasksService {
   async report(key: TaskKey, report: FencedReport, actor: Actor, bytes: number): Promise<Task> {
     const { attempt, lease_token: leaseToken, session_epoch: named, ...told } = report;
     const agent = actor.agentId === null ? null : { id: actor.agentId, projectId: actor.projectId };
-    if (agent !== null) await this.presence.seen(agent.projectId, agent.id);
     // Only a report that takes its own task in the same step (the seed's way) needs to know the agent's session.
     const mayTake = told.status === 'in_progress' && attempt === undefined && leaseToken === undefined;
     const present = agent !== null && mayTake ? await this.agents.find(agent.projectId, agent.id) : undefined;
     const reporter = { agent, sessionEpoch: present?.session_epoch ?? named ?? null };
     const command = { kind: 'report' as const, key, report: told, reporter, attempt, leaseToken };
-    return (await this.batcher.submit(this.commands, command, bytes)).task;
+    const [{ task }] = await Promise.all([
+      this.batcher.submit(this.commands, command, bytes),
+      agent === null ? undefined : this.presence.seen(agent.projectId, agent.id),
+    ]);
+    return task;
   }
 
   edit(key: TaskKey, changes: Edit, actor: Actor): Promise<Task> {

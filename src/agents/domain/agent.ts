@@ -1,7 +1,9 @@
 export type Liveness = 'active' | 'suspect' | 'offline';
 
+export const AGENT_STATUSES = ['active', 'busy', 'draining', 'suspect', 'offline'] as const;
+
 /** What clients see: `draining` hides the liveness, `busy` is an active agent that holds as much as it may. */
-export type AgentStatus = Liveness | 'draining' | 'busy';
+export type AgentStatus = (typeof AGENT_STATUSES)[number];
 
 export type Health = 'healthy' | 'unhealthy' | 'unknown';
 

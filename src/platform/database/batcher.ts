@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DomainError } from '../../shared/domain-error.js';
 import type { BatchHandler, LockMode } from './batch.js';
 import { BatchRun, type Entry } from './batch-run.js';
@@ -27,7 +27,7 @@ const REPEATS = 5;
  * - A connection lost before COMMIT: the batch is done again. Lost during COMMIT: Postgres is asked what became of it.
  */
 @Injectable()
-export class Batcher implements OnApplicationShutdown {
+export class Batcher {
   private readonly logger = new Logger(Batcher.name);
   private readonly lane: LaneClient;
   private readonly slowPath: SlowPath;
@@ -66,7 +66,8 @@ export class Batcher implements OnApplicationShutdown {
     });
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** Resolves when everything that was submitted is answered. */
+  async close(): Promise<void> {
     while (this.running !== undefined) await this.running;
     await this.slowPath.close();
     await this.lane.discard();

@@ -1,4 +1,4 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type pg from 'pg';
 import { DatabaseConnection } from './database-connection.js';
 import { pipeline } from './pipeline.js';
@@ -9,7 +9,7 @@ const READ_CONNECTIONS = 6;
 
 /** Single statements outside of any transaction: reads, and writes that stand alone. Throws 503 while Postgres is away. */
 @Injectable()
-export class Database implements OnApplicationShutdown {
+export class Database {
   private readonly pool: pg.Pool;
 
   constructor(connection: DatabaseConnection) {
@@ -32,7 +32,7 @@ export class Database implements OnApplicationShutdown {
     }
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async close(): Promise<void> {
     await this.pool.end();
   }
 }

@@ -1,4 +1,4 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type pg from 'pg';
 import type { DomainEvent } from '../../shared/domain-event.js';
 import { CommitUnknown, commitOutcome, commitWithEvents } from './commit.js';
@@ -25,7 +25,7 @@ export interface Transaction {
 
 /** Runs work in one transaction that ends as every writing transaction does: events last, under the log's lock. */
 @Injectable()
-export class Transactor implements OnApplicationShutdown {
+export class Transactor {
   private readonly pool: pg.Pool;
 
   constructor(
@@ -50,7 +50,7 @@ export class Transactor implements OnApplicationShutdown {
     }
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async close(): Promise<void> {
     await this.pool.end();
   }
 

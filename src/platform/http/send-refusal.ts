@@ -44,6 +44,8 @@ export function sendSocketRefusal(error: Error & { code?: string }, socket: Sock
     socket.destroy();
     return;
   }
+  // Destroying it at once could cut the answer off; a client that stays is not waited for.
+  socket.setTimeout(1_000, () => socket.destroy());
   const refusal = socketRefusal(error.code);
   const correlationId = newId();
   const status = ERROR_STATUS[refusal.code];

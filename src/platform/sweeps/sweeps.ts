@@ -1,41 +1,53 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DomainError } from '../../shared/domain-error.js';
 import { AppConfig } from '../../../config/app-config.js';
 
 /** A look at Postgres that finds what is due and does it. Returns true when there may be more to do at once. */
 export type Sweep = () => Promise<boolean>;
 
+interface Entry {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly run: Sweep;
+  readonly where: 'workers' | 'everywhere';
+}
+
 /**
  * The reconciler's heart: each sweep runs again and again, jittered, never beside itself, in every process that does
- * work. A sweep reads the state from Postgres alone, so whatever a queue or a wake-up lost is found here.
+ * work. A sweep reads the state from Postgres alone, so whatever a queue or a wake-up lost is found here. Sweeps end
+ * first when the application closes.
  */
 @Injectable()
-export class Sweeps implements OnApplicationBootstrap, OnApplicationShutdown {
+export class Sweeps implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(Sweeps.name);
-  private readonly sweeps: { name: string; everyMs: number; run: Sweep }[] = [];
+  private readonly sweeps: Entry[] = [];
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private readonly running = new Set<Promise<void>>();
   private stopped = false;
 
   constructor(private readonly config: AppConfig) {}
 
-  /** @param everyMs pause between two looks; each is jittered by a fifth, so that processes do not look in step */
-  every(name: string, everyMs: number, run: Sweep): void {
-    this.sweeps.push({ name, everyMs, run });
+  /**
+   * @param everyMs pause between two looks; each is jittered by a fifth, so that processes do not look in step
+   * @param where `everywhere`: in processes that only serve the API too
+   */
+  every(name: string, everyMs: number, run: Sweep, where: Entry['where'] = 'workers'): void {
+    this.sweeps.push({ name, everyMs, run, where });
   }
 
   onApplicationBootstrap(): void {
-    if (!this.config.runsWork) return;
-    for (const sweep of this.sweeps) this.schedule(sweep, sweep.everyMs);
+    for (const sweep of this.sweeps) {
+      if (this.config.runsWork || sweep.where === 'everywhere') this.schedule(sweep, sweep.everyMs);
+    }
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     for (const timer of this.timers.values()) clearTimeout(timer);
     await Promise.all(this.running);
   }
 
-  private schedule(sweep: { name: string; everyMs: number; run: Sweep }, delayMs: number): void {
+  private schedule(sweep: Entry, delayMs: number): void {
     if (this.stopped) return;
     const timer = setTimeout(() => {
       const look = this.look(sweep).then((more) => this.schedule(sweep, more ? 0 : jittered(sweep.everyMs)));
@@ -45,7 +57,7 @@ export class Sweeps implements OnApplicationBootstrap, OnApplicationShutdown {
     this.timers.set(sweep.name, timer);
   }
 
-  private async look(sweep: { name: string; run: Sweep }): Promise<boolean> {
+  private async look(sweep: Entry): Promise<boolean> {
     try {
       return await sweep.run();
     } catch (error) {

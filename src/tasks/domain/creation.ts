@@ -3,7 +3,6 @@ import {
   DEFAULT_RETRY_POLICY,
   RANK,
   type Decision,
-  type Fact,
   type Priority,
   type RetryPolicy,
   type Task,
@@ -113,8 +112,8 @@ export function create(task: NewTask, around: Surroundings): Decision {
     started_at: null,
     ended_at: null,
   };
-  const facts: Fact[] = [{ type: 'task.created' }];
-  return { task: created, facts: blocked ? facts : [...facts, { type: 'task.queued' }] };
+  // One fact: the event says whether it waits or may be claimed. `task.queued` is for what was blocked or held before.
+  return { task: created, facts: [{ type: 'task.created' }] };
 }
 
 function assertParent({ parent_workflow_id }: NewTask, { workflow }: Surroundings): void {

@@ -1,11 +1,10 @@
 import { Body, Controller, HttpCode, Param, Post, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AgentDirectory } from '../../agents/index.js';
-import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
+import { AgentAccess } from '../../agents/index.js';
+import { Caller, Named, Scopes, type NamedProject } from '../../auth/index.js';
 import { ClientGone } from '../../platform/http/client-gone.decorator.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
-import { DomainError } from '../../shared/domain-error.js';
 import { ClaimsService, type AgentKey } from '../claims.service.js';
 import { ReportsService, type NamedReport, type ReportAnswer } from '../reports.service.js';
 import { TaskReads } from '../task-reads.service.js';
@@ -21,7 +20,7 @@ export class AgentWorkController {
   constructor(
     private readonly claims: ClaimsService,
     private readonly reports: ReportsService,
-    private readonly agents: AgentDirectory,
+    private readonly access: AgentAccess,
     private readonly reads: TaskReads,
   ) {}
 
@@ -38,7 +37,7 @@ export class AgentWorkController {
     @Body() body: ClaimDto,
     @ClientGone() gone: AbortSignal,
   ): Promise<{ items: ClaimedTask[] }> {
-    const key = await this.keyOf(caller, named, id);
+    const key = await this.access.actingFor(caller, named, id);
     const ask = { max: body.max_tasks ?? 1, waitMs: body.wait_ms ?? 0, sessionEpoch: body.session_epoch };
     return { items: await this.claims.claim(key, ask, gone) };
   }
@@ -57,7 +56,7 @@ export class AgentWorkController {
     @ClientGone() gone: AbortSignal,
     @Req() request: FastifyRequest,
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
-    const key = await this.keyOf(caller, named, id);
+    const key = await this.access.actingFor(caller, named, id);
     const reports = await Promise.all(body.reports.map((report) => this.locate(key, report)));
     const claim =
       body.claim === undefined
@@ -73,16 +72,5 @@ export class AgentWorkController {
   ): Promise<NamedReport> {
     const { projectId } = await this.reads.locate(project ?? key.projectId, report.task_id);
     return { ...report, projectId };
-  }
-
-  /** @throws DomainError FORBIDDEN when an agent calls for another */
-  private async keyOf(caller: Caller, named: NamedProject, id: string): Promise<AgentKey> {
-    const seen = projectForRead(caller, named);
-    if (caller.agentId === id) return { id, projectId: caller.projectId };
-    const projectId = await this.agents.projectOf(seen, id);
-    if (caller.agentId !== null) {
-      throw new DomainError('FORBIDDEN', `You are agent '${caller.agentId}', not '${id}'.`, { agent_id: id });
-    }
-    return { id, projectId };
   }
 }

@@ -7,6 +7,7 @@ import {
   decideCancel,
   stageAfter,
   STAGE_TRANSITIONS,
+  type StageStep,
   type Step,
   WORKFLOW_TRANSITIONS,
   workflowAfter,
@@ -64,13 +65,13 @@ class Run {
 
   private carryOut(steps: Step[]): Step[] {
     for (const step of steps) {
-      if ('end' in step) this.status = workflowAfter(step.end, this.status);
+      if (step.command === 'end') this.status = workflowAfter(step.by, this.status);
       else this.move(step);
     }
     return steps;
   }
 
-  private move(step: Exclude<Step, { end: unknown }>): void {
+  private move(step: StageStep): void {
     const taskId = `task-of-${step.stage}`;
     if (step.command === 'start') {
       this.started.push(step.stage);
@@ -125,7 +126,7 @@ describe('a workflow', () => {
     run.look();
     expect(run.end('a', 'completed').look()).toEqual([
       { command: 'complete', stage: 'a' },
-      { end: 'complete' },
+      { command: 'end', by: 'complete' },
     ]);
     expect(run.status).toBe('completed');
   });
@@ -159,7 +160,7 @@ describe('when a stage fails', () => {
       { command: 'cancel', stage: 'b', reason: "stage 'a' failed" },
       { command: 'skip', stage: 'c', reason: "stage 'a' failed" },
       { command: 'skip', stage: 'd', reason: "stage 'a' failed" },
-      { end: 'fail' },
+      { command: 'end', by: 'fail' },
     ]);
   });
 
@@ -199,7 +200,7 @@ describe('when a stage fails', () => {
         stage: 'a',
         error: { code: 'TASK_CANCELLED', message: "Task 'task-of-a' was cancelled." },
       },
-      { end: 'fail' },
+      { command: 'end', by: 'fail' },
     ]);
   });
 });

@@ -32,8 +32,11 @@ export type WorkflowCommand = keyof typeof WORKFLOW_TRANSITIONS;
 export type Step =
   | { readonly command: 'start' | 'complete'; readonly stage: string }
   | { readonly command: 'fail'; readonly stage: string; readonly error: WorkflowError }
-  | { readonly command: 'skip' | 'cancel'; readonly stage: string; readonly reason: string }
-  | { readonly end: WorkflowCommand };
+  | { readonly command: 'skip'; readonly stage: string; readonly reason: string }
+  | { readonly command: 'cancel'; readonly stage: string; readonly reason: string }
+  | { readonly command: 'end'; readonly by: WorkflowCommand };
+
+export type StageStep = Exclude<Step, { readonly command: 'end' }>;
 
 /** A workflow as a decision sees it. */
 export interface Course {
@@ -55,7 +58,7 @@ export function decide(workflow: Course, stages: readonly Stage[], tasks: readon
     look.goOn(workflow.configuration.parallel_execution);
   }
   const result = look.result();
-  return result === undefined ? look.steps : [...look.steps, { end: result }];
+  return result === undefined ? look.steps : [...look.steps, { command: 'end', by: result }];
 }
 
 /**
@@ -74,7 +77,7 @@ export function decideCancel(
   if (result !== undefined)
     throw invalidTransition('workflow', workflowAfter(result, workflow.status), 'cancelled');
   look.stop('the workflow was cancelled');
-  return [...look.steps, { end: 'cancel' }];
+  return [...look.steps, { command: 'end', by: 'cancel' }];
 }
 
 /** @throws DomainError INVALID_TRANSITION when the table has no such move */
@@ -151,7 +154,7 @@ class Look {
     }
   }
 
-  private take(step: Exclude<Step, { end: unknown }>): void {
+  private take(step: StageStep): void {
     this.now.set(step.stage, stageAfter(step.command, this.now.get(step.stage) ?? 'pending'));
     this.steps.push(step);
   }

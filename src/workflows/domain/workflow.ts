@@ -35,6 +35,11 @@ export interface WorkflowConfiguration {
   readonly failure_strategy: FailureStrategy;
 }
 
+export const DEFAULT_CONFIGURATION: WorkflowConfiguration = {
+  parallel_execution: true,
+  failure_strategy: 'stop_on_error',
+};
+
 /** Why a stage, or the workflow, ended badly. */
 export interface WorkflowError {
   readonly code: string;

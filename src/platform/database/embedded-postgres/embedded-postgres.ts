@@ -4,7 +4,7 @@ import { findPlace } from './place.js';
 import { isPostmasterOf } from './processes.js';
 import { SharedServer, type Use } from './shared-server.js';
 
-const LOOK_MS = 500;
+const LOOK_MS = 1_000;
 const WAIT_MS = 120_000;
 
 export interface EmbeddedPostgresOptions {

@@ -22,6 +22,8 @@ import { ended, letRun, spawnWatched } from './watchdog.js';
 const PORT = 5432;
 /** For so long the backends of a killed server may take to notice. */
 const LEFTOVERS_MS = 10_000;
+/** For so long a stop waits for another instance's start; the watchdog does the rest. */
+const LEAVE_MS = 5_000;
 const IN_THE_WAY = /pre-existing shared memory block|lock file ".*" already exists/;
 
 /** A server as this instance uses it. */
@@ -59,14 +61,19 @@ export class SharedServer {
     });
   }
 
-  /** Lets go of the server, and waits for its end when nobody else uses it. */
+  /** Lets go of the server, and waits for its end when nobody else uses it. What goes wrong is only logged. */
   async leave(use: Use): Promise<void> {
-    await withStartLock(this.place.folder, this.waitMs, async () => {
-      if (!this.lifeline.letGo()) return;
-      // The watchdog is stopping it already, unless it was killed itself.
-      await stopPostmaster(this.cluster, use.pid);
-      rmSync(use.connection.host, { recursive: true, force: true });
-    });
+    try {
+      await withStartLock(this.place.folder, LEAVE_MS, async () => {
+        if (!this.lifeline.letGo()) return;
+        // The watchdog is stopping it already, unless it was killed itself.
+        await stopPostmaster(this.cluster, use.pid);
+        rmSync(use.connection.host, { recursive: true, force: true });
+      });
+    } catch (error) {
+      this.lifeline.drop();
+      this.log(`left PostgreSQL (pid ${use.pid}) to its watchdog: ${String(error)}`);
+    }
   }
 
   private async adopt(): Promise<Use | undefined> {
@@ -99,22 +106,32 @@ export class SharedServer {
   private async start(): Promise<Use> {
     const programs = findPrograms(this.place, this.log);
     const socketDir = makeSocketDir(this.place);
-    if (!clusterExists(this.cluster)) {
-      this.log(`making a new PostgreSQL cluster in ${this.cluster}`);
-      await makeCluster(this.place, programs.initdb, socketDir);
+    try {
+      if (!clusterExists(this.cluster)) {
+        this.log(`making a new PostgreSQL cluster in ${this.cluster}`);
+        await makeCluster(this.place, programs.initdb, socketDir);
+      }
+      return await this.connect(await this.launch(programs.postgres, socketDir), false);
+    } catch (error) {
+      rmSync(socketDir, { recursive: true, force: true });
+      throw error;
     }
+  }
+
+  /** Tries until nothing that a killed server has left is in the way any more. */
+  private async launch(postgres: string, socketDir: string): Promise<Postmaster> {
     const giveUpAt = performance.now() + LEFTOVERS_MS;
     for (;;) {
-      const result = await this.launch(programs.postgres, socketDir);
-      if (!Array.isArray(result)) return this.connect(result, false);
+      const result = await this.tryLaunch(postgres, socketDir);
+      if (!Array.isArray(result)) return result;
       if (!result.some((line) => IN_THE_WAY.test(line)) || performance.now() > giveUpAt) {
         throw new EmbeddedPostgresError(lastWords(result) ?? 'it ended without a word');
       }
     }
   }
 
-  /** One try: the server once it is ready, or what it said before it ended. */
-  private async launch(postgres: string, socketDir: string): Promise<Postmaster | string[]> {
+  /** The server once it is ready, or what it said before it ended. */
+  private async tryLaunch(postgres: string, socketDir: string): Promise<Postmaster | string[]> {
     clearLeftovers(this.cluster, socketDir);
     const settings = { ...SETTINGS, unix_socket_directories: `"${socketDir}"`, ...this.settings };
     const command = [postgres, '-D', this.cluster, '-p', String(PORT)];

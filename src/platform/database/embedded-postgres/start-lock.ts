@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EmbeddedPostgresError } from './errors.js';
 import { birthOf } from './processes.js';
 
 const CLAIM = 'pg.lock.';
@@ -14,14 +13,14 @@ const CLAIM = 'pg.lock.';
  * sees no other living claim holds the lock, who sees one withdraws and tries again. Of two, at least the later one sees
  * the other. A claim of a dead process may be removed by anybody at any time, since no living one ever bears its name:
  * that is what a single lock file cannot give.
- * @throws EmbeddedPostgresError when it is not free within `waitMs`
+ * @throws Error when it is not free within `waitMs`
  */
 export async function withStartLock<T>(folder: string, waitMs: number, work: () => Promise<T>): Promise<T> {
   const own = `${CLAIM}${process.pid}.${birthOf(process.pid)}.${randomBytes(4).toString('hex')}`;
   const giveUpAt = performance.now() + waitMs;
   while (!tryClaim(folder, own)) {
     if (performance.now() > giveUpAt) {
-      throw new EmbeddedPostgresError(`another instance holds ${folder} since ${waitMs / 1000} s`);
+      throw new Error(`another instance has been busy in ${folder} for ${waitMs / 1000} s`);
     }
     await delay(20 + Math.random() * 60);
   }

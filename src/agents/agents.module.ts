@@ -1,0 +1,32 @@
+import { Global, Module } from '@nestjs/common';
+import { AgentAccess } from './agent-access.js';
+import { AgentDirectory } from './agent-directory.js';
+import { AgentListing } from './agent-listing.service.js';
+import { AgentPresence } from './agent-presence.js';
+import { AgentsService } from './agents.service.js';
+import { HeartbeatCommands } from './heartbeat-commands.js';
+import { HeartbeatsService } from './heartbeats.service.js';
+import { HeldCounts } from './held-counts.js';
+import { AgentsController } from './http/agents.controller.js';
+import { LivenessSweep } from './jobs/liveness.sweep.js';
+import { RegistrationsService } from './registrations.service.js';
+
+/** Global: everything to the right asks for agents. `HeldWork` comes from tasks. */
+@Global()
+@Module({
+  controllers: [AgentsController],
+  providers: [
+    AgentAccess,
+    AgentDirectory,
+    AgentListing,
+    AgentPresence,
+    AgentsService,
+    HeartbeatCommands,
+    HeartbeatsService,
+    HeldCounts,
+    LivenessSweep,
+    RegistrationsService,
+  ],
+  exports: [AgentAccess, AgentDirectory, AgentPresence],
+})
+export class AgentsModule {}

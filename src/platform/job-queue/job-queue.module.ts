@@ -1,0 +1,35 @@
+import { Global, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AppConfig } from '../../../config/app-config.js';
+import { DatabaseConnection } from '../database/database-connection.js';
+import { BullmqJobQueue } from './job-queue.bullmq.js';
+import { JobQueue } from './job-queue.port.js';
+
+/** Jobs are hints, so what BullMQ writes about them need not be on the disk when it says so. */
+const OPTIONS = '-c timezone=UTC -c search_path=bullmq -c synchronous_commit=off';
+
+@Global()
+@Module({
+  providers: [
+    {
+      provide: JobQueue,
+      inject: [DatabaseConnection],
+      useFactory: (connection: DatabaseConnection) => new BullmqJobQueue(connection.direct('jobs', OPTIONS)),
+    },
+  ],
+  exports: [JobQueue],
+})
+export class JobQueueModule implements OnApplicationBootstrap, OnModuleDestroy {
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly config: AppConfig,
+  ) {}
+
+  /** Every handler is known by now. */
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.queue instanceof BullmqJobQueue) await this.queue.open(this.config.runsWork);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    if (this.queue instanceof BullmqJobQueue) await this.queue.close();
+  }
+}

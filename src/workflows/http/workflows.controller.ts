@@ -1,0 +1,121 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import {
+  Caller,
+  Named,
+  type NamedProject,
+  projectForRead,
+  projectForWrite,
+  Scopes,
+} from '../../auth/index.js';
+import { ClientGone } from '../../platform/http/client-gone.decorator.js';
+import { ApiPage, type Page, pageOf } from '../../platform/http/page.js';
+import { Refuses } from '../../platform/http/refuses.decorator.js';
+import { resultOf } from '../domain/result.js';
+import { DEFAULT_CONFIGURATION } from '../domain/workflow.js';
+import type { WorkflowKey } from '../persistence/workflow-rows.js';
+import { WorkflowReads } from '../workflow-reads.service.js';
+import { type WorkflowView, workflowView } from '../workflow-view.js';
+import { type PostedWorkflow, WorkflowsService } from '../workflows.service.js';
+import { CreateWorkflowDto } from './create-workflow.dto.js';
+import { WorkflowListQuery, WorkflowResultQuery } from './workflow-queries.dto.js';
+import { WorkflowDto, WorkflowResultDto } from './workflow.dto.js';
+
+@ApiTags('workflows')
+@Controller('api/v1/workflows')
+export class WorkflowsController {
+  constructor(
+    private readonly workflows: WorkflowsService,
+    private readonly reads: WorkflowReads,
+  ) {}
+
+  /** Creates a workflow and starts it. 201, or 200 with the stored one when the same was created before. */
+  @Post()
+  @Scopes('workflows:write')
+  @ApiCreatedResponse({ type: WorkflowDto })
+  @ApiOkResponse({ type: WorkflowDto, description: 'The same workflow was created before.' })
+  @Refuses('CONFLICT')
+  async create(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Body() body: CreateWorkflowDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<WorkflowView> {
+    const project = projectForWrite(caller, named);
+    const { workflow, created } = await this.workflows.create(project, postedWorkflow(body));
+    reply.code(created ? 201 : 200).header('location', `/api/v1/workflows/${workflow.id}`);
+    return workflowView(workflow);
+  }
+
+  @Get()
+  @Scopes('workflows:read')
+  @ApiPage(WorkflowDto)
+  async list(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Query() query: WorkflowListQuery,
+  ): Promise<Page<WorkflowView>> {
+    const rows = await this.reads.list(projectForRead(caller, named), query);
+    return pageOf(rows, query.limit, ({ created_at: createdAt, id }) => ({ createdAt, id }), workflowView);
+  }
+
+  @Get(':id')
+  @Scopes('workflows:read')
+  @ApiOkResponse({ type: WorkflowDto })
+  @Refuses('NOT_FOUND', 'CONFLICT')
+  async get(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<WorkflowView> {
+    return workflowView(await this.reads.get(await this.keyOf(caller, named, id)));
+  }
+
+  /** Cancels a workflow and all its tasks; their holders learn of it by event and by their next heartbeat. */
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @Scopes('workflows:write')
+  @ApiOkResponse({ type: WorkflowDto })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION')
+  async cancel(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<WorkflowView> {
+    return workflowView(await this.workflows.cancel(await this.keyOf(caller, named, id)));
+  }
+
+  /** What the stages of a completed workflow gave; 202 while it runs, also when the wait is over. */
+  @Get(':id/result')
+  @Scopes('workflows:read')
+  @ApiOkResponse({ type: WorkflowResultDto })
+  @ApiAcceptedResponse({ type: WorkflowResultDto, description: 'It has not ended yet.' })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'WORKFLOW_FAILED')
+  async result(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+    @Query() { wait_ms: waitMs }: WorkflowResultQuery,
+    @ClientGone() gone: AbortSignal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<WorkflowResultDto> {
+    const workflow = await this.reads.ended(await this.keyOf(caller, named, id), waitMs, gone);
+    const output = resultOf(workflow);
+    reply.code(output === undefined ? 202 : 200);
+    return {
+      workflow_id: workflow.id,
+      status: workflow.status,
+      ...(output === undefined ? {} : { output }),
+    };
+  }
+
+  private keyOf(caller: Caller, named: NamedProject, id: string): Promise<WorkflowKey> {
+    return this.reads.locate(projectForRead(caller, named), id);
+  }
+}
+
+/** What was posted, without what only says where it goes. */
+function postedWorkflow({ project_id: _project, ...posted }: CreateWorkflowDto): PostedWorkflow {
+  return { ...posted, configuration: posted.configuration ?? DEFAULT_CONFIGURATION };
+}

@@ -1,0 +1,48 @@
+import type { StageStatus, WorkflowConfiguration, WorkflowError, WorkflowStatus } from './domain/workflow.js';
+import type { WholeWorkflow } from './persistence/workflow-reads.js';
+import type { StageDefinition } from './persistence/workflow-rows.js';
+
+/** A stage as clients see it: as posted, and how it stands. See `StageDto` for what each field means. */
+export interface StageView extends StageDefinition {
+  readonly status: StageStatus;
+  readonly task_id: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly output: unknown;
+  readonly error: WorkflowError | null;
+}
+
+/** A workflow as clients see it. See `WorkflowDto` for what each field means. */
+export interface WorkflowView {
+  readonly id: string;
+  readonly project_id: string;
+  readonly name: string;
+  readonly status: WorkflowStatus;
+  readonly stages: readonly StageView[];
+  readonly configuration: WorkflowConfiguration;
+  readonly input_data: unknown;
+  readonly correlation_id: string;
+  readonly metadata: unknown;
+  readonly error: WorkflowError | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly ended_at: string | null;
+}
+
+export function workflowView(workflow: WholeWorkflow): WorkflowView {
+  return {
+    id: workflow.id,
+    project_id: workflow.project_id,
+    name: workflow.name,
+    status: workflow.status,
+    stages: workflow.stages.map(({ name: _posted, definition, ...state }) => ({ ...definition, ...state })),
+    configuration: workflow.configuration,
+    input_data: workflow.input_data,
+    correlation_id: workflow.correlation_id,
+    metadata: workflow.metadata,
+    error: workflow.error,
+    created_at: workflow.created_at,
+    updated_at: workflow.updated_at,
+    ended_at: workflow.ended_at,
+  };
+}

@@ -1,0 +1,21 @@
+import { Global, Module } from '@nestjs/common';
+import { ParentWorkflows, TasksModule } from '../tasks/index.js';
+import { WorkflowsController } from './http/workflows.controller.js';
+import { WorkflowEvaluation } from './workflow-evaluation.js';
+import { WorkflowReads } from './workflow-reads.service.js';
+import { WorkflowsService } from './workflows.service.js';
+
+/** Global, so that tasks find their ParentWorkflows without importing what stands to their right. */
+@Global()
+@Module({
+  imports: [TasksModule],
+  controllers: [WorkflowsController],
+  providers: [
+    WorkflowEvaluation,
+    WorkflowReads,
+    WorkflowsService,
+    { provide: ParentWorkflows, useExisting: WorkflowEvaluation },
+  ],
+  exports: [ParentWorkflows],
+})
+export class WorkflowsModule {}

@@ -89,15 +89,14 @@ export class Client {
  * are idempotency keys, a finished report may be repeated, and a claim whose answer was lost is offered again.
  */
 async function send(method, path, { body, token, signal }) {
-  const headers = { 'content-type': 'application/json' };
-  if (token !== undefined) headers.authorization = `Bearer ${token}`;
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  if (body !== undefined) headers['content-type'] = 'application/json';
   for (;;) {
     signal?.throwIfAborted();
     const limit = AbortSignal.timeout(35_000); // The server answers within 30 s.
     const options = { method, headers, signal: signal ? AbortSignal.any([signal, limit]) : limit };
-    if (body !== undefined) options.body = JSON.stringify(body);
     try {
-      const answer = await fetch(`${SERVER}/api/v1${path}`, options);
+      const answer = await fetch(`${SERVER}/api/v1${path}`, { ...options, body: JSON.stringify(body) });
       const text = await answer.text();
       const content = text === '' ? undefined : JSON.parse(text);
       if (answer.ok) return content;
@@ -135,7 +134,11 @@ export async function register(profile, signal) {
 /** A socket that comes back by itself, with a fresh token, and goes on after the last event it has seen. */
 export function connect(client) {
   let after;
-  const auth = (give) => void client.token().then((token) => give({ token, after }), () => give({}));
+  const auth = (give) =>
+    void client.token().then(
+      (token) => give({ token, after }),
+      () => give({}),
+    );
   const socket = io(SERVER, { path: '/ws', transports: ['websocket'], auth });
   const again = () => setTimeout(() => socket.connect(), 1000);
   socket.on('event', ({ cursor }) => (after = cursor));

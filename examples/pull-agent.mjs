@@ -17,7 +17,10 @@ const profile = {
 async function* analyse(task, signal) {
   const steps = ['reading_brief', 'asking_users', 'writing_stories'];
   for (const [done, current_operation] of steps.entries()) {
-    yield { progress: Math.round((100 * (done + 1)) / (steps.length + 1)), output_data: { current_operation } };
+    yield {
+      progress: Math.round((100 * (done + 1)) / (steps.length + 1)),
+      output_data: { current_operation },
+    };
     await pause(300, signal);
   }
   return { requirements: ['sign in', 'list products', 'place an order'] };

@@ -1,5 +1,5 @@
-// An agent that is pushed: it says once how much it can take, and its socket brings the work. Reports and heartbeats go
-// over the same socket, which costs the server a third of what they cost over HTTP.
+// An agent that is pushed: it says once how much it can take, and its socket brings the work; its reports and heartbeats go
+// the same way.
 // Usage: node examples/push-agent.mjs [id] [project]
 import { ask, connect, handBack, keepAlive, pause, perform, register, run } from './parley.mjs';
 

@@ -9,6 +9,7 @@ import { HeartbeatsService } from './heartbeats.service.js';
 import { HeldCounts } from './held-counts.js';
 import { AgentsController } from './http/agents.controller.js';
 import { LivenessSweep } from './jobs/liveness.sweep.js';
+import { AgentMessages } from './realtime/agent-messages.js';
 import { RegistrationsService } from './registrations.service.js';
 
 /** Global: everything to the right asks for agents. `HeldWork` comes from tasks. */
@@ -19,6 +20,7 @@ import { RegistrationsService } from './registrations.service.js';
     AgentAccess,
     AgentDirectory,
     AgentListing,
+    AgentMessages,
     AgentPresence,
     AgentsService,
     HeartbeatCommands,

@@ -7,12 +7,12 @@ import { HeartbeatCommands } from './heartbeat-commands.js';
 import { HeldCounts } from './held-counts.js';
 import { HeldWork } from './held-work.port.js';
 
-/** What an agent says of itself with a heartbeat. */
+/** What an agent says of itself with a heartbeat; the rest of a heartbeat's body is not believed. */
 export interface Heartbeat {
-  readonly metrics?: Readonly<Record<string, unknown>>;
-  readonly sessionEpoch?: number;
+  readonly performance_metrics?: Readonly<Record<string, unknown>>;
+  readonly session_epoch?: number;
   /** Tasks it works on, started or not: their leases are renewed. */
-  readonly taskIds?: readonly string[];
+  readonly task_ids?: readonly string[];
 }
 
 export interface HeartbeatAnswer {
@@ -40,7 +40,10 @@ export class HeartbeatsService {
    * Prolongs an agent's lease, and with it those of what it has started; who was suspect or offline is active again.
    * @throws DomainError NOT_FOUND · STALE_SESSION when another session has begun
    */
-  async beat(key: AgentKey, { metrics, sessionEpoch, taskIds = [] }: Heartbeat): Promise<HeartbeatAnswer> {
+  async beat(
+    key: AgentKey,
+    { performance_metrics: metrics, session_epoch: sessionEpoch, task_ids: taskIds = [] }: Heartbeat,
+  ): Promise<HeartbeatAnswer> {
     const command = { projectId: key.projectId, agentId: key.id, sessionEpoch, metrics };
     const agent = await this.batcher.submit(this.commands, command);
     const renewed =

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EventLog } from '../events/index.js';
+import { type Envelope, Envelopes, EventLog } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
 import { decodeCursor } from '../platform/http/page.js';
 import { DomainError, notFound } from '../shared/domain-error.js';
@@ -39,6 +39,7 @@ export class TaskReads {
     private readonly database: Database,
     private readonly watch: TaskWatch,
     private readonly log: EventLog,
+    private readonly envelopes: Envelopes,
   ) {}
 
   /**
@@ -88,7 +89,7 @@ export class TaskReads {
   }
 
   /** Every attempt and every event of a task, in order. */
-  async history(key: TaskKey): Promise<{ attempts: Attempt[]; events: unknown[] }> {
+  async history(key: TaskKey): Promise<{ attempts: Attempt[]; events: Envelope[] }> {
     const task = await this.get(key);
     const attempts = await this.database.query<Attempt>(ATTEMPTS_OF_TASK, [key.id, key.projectId]);
     if (isHeld(task)) {
@@ -102,6 +103,7 @@ export class TaskReads {
         error: null,
       });
     }
-    return { attempts, events: await this.log.ofAggregate(key.projectId, key.id) };
+    const events = await this.log.ofAggregate(key.projectId, key.id);
+    return { attempts, events: events.map((event) => this.envelopes.of(event)) };
   }
 }

@@ -1,5 +1,5 @@
 import type { StageStatus, WorkflowConfiguration, WorkflowError, WorkflowStatus } from './domain/workflow.js';
-import type { WholeWorkflow } from './persistence/workflow-reads.js';
+import type { WholeStage, WholeWorkflow } from './persistence/workflow-reads.js';
 import type { StageDefinition } from './persistence/workflow-rows.js';
 
 /** A stage as clients see it: as posted, and how it stands. See `StageDto` for what each field means. */
@@ -29,14 +29,18 @@ export interface WorkflowView {
   readonly ended_at: string | null;
 }
 
+/** Field by field: jsonb has an order of its own. */
 export function workflowView(workflow: WholeWorkflow): WorkflowView {
   return {
     id: workflow.id,
     project_id: workflow.project_id,
     name: workflow.name,
     status: workflow.status,
-    stages: workflow.stages.map(({ name: _posted, definition, ...state }) => ({ ...definition, ...state })),
-    configuration: workflow.configuration,
+    stages: workflow.stages.map(stageView),
+    configuration: {
+      parallel_execution: workflow.configuration.parallel_execution,
+      failure_strategy: workflow.configuration.failure_strategy,
+    },
     input_data: workflow.input_data,
     correlation_id: workflow.correlation_id,
     metadata: workflow.metadata,
@@ -44,5 +48,24 @@ export function workflowView(workflow: WholeWorkflow): WorkflowView {
     created_at: workflow.created_at,
     updated_at: workflow.updated_at,
     ended_at: workflow.ended_at,
+  };
+}
+
+function stageView({ definition: posted, ...stage }: WholeStage): StageView {
+  return {
+    name: posted.name,
+    agent_type: posted.agent_type,
+    dependencies: posted.dependencies,
+    timeout: posted.timeout,
+    priority: posted.priority,
+    required_capabilities: posted.required_capabilities,
+    retry_policy: posted.retry_policy,
+    input: posted.input,
+    status: stage.status,
+    task_id: stage.task_id,
+    started_at: stage.started_at,
+    ended_at: stage.ended_at,
+    output: stage.output,
+    error: stage.error,
   };
 }

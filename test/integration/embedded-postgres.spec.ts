@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -13,27 +13,29 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/platform/database/embedded-postgres/embedded-postgres.js';
 import { packageFolder } from '../../src/platform/database/embedded-postgres/programs.js';
-import { InstanceProcess, type Started, processesOf } from '../support/embedded-postgres.instance.js';
+import { until } from '../support/wait-for.js';
+import { InstanceProcess, processesOf } from '../support/embedded-postgres.instance.js';
 
 const ORDINARY_UID = 65_534;
 const FAST = { fsync: 'off', full_page_writes: 'off' };
 const isRoot = process.getuid?.() === 0;
 
 describe('the embedded PostgreSQL', () => {
+  let home: string;
   let dataDir: string;
   let instances: { stop(): Promise<void> }[];
   let lines: string[];
 
   beforeEach(() => {
-    dataDir = mkdtempSync(join(tmpdir(), 'parley-test-'));
-    chmodSync(dataDir, 0o755);
+    home = mkdtempSync(join(tmpdir(), 'parley-test-'));
+    chmodSync(home, 0o755);
+    dataDir = join(home, '.parley');
     instances = [];
     lines = [];
   });
@@ -41,7 +43,7 @@ describe('the embedded PostgreSQL', () => {
   afterEach(async () => {
     for (const instance of instances) await instance.stop();
     await nothingRuns();
-    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true });
   });
 
   async function start(settings: Record<string, string> = FAST): Promise<EmbeddedPostgres> {
@@ -56,204 +58,215 @@ describe('the embedded PostgreSQL', () => {
     return instance;
   }
 
-  const nothingRuns = () => until(() => processesOf(dataDir).length === 0);
+  const nothingRuns = () => until(() => processesOf(home).length === 0, { within: 20_000 });
 
-  it('makes a UTF-8 cluster on its first start, sorted by code point, and stops without a trace', async () => {
-    const postgres = await start();
-    const { connection } = postgres;
-    expect({ ...connection, adopted: postgres.adopted }).toMatchObject({
-      user: 'parley',
-      database: 'parley',
-      adopted: false,
-    });
-    expect(postgres.dataDir).toBe(join(dataDir, 'pg'));
-    expect(Buffer.byteLength(join(connection.host, '.s.PGSQL.5432'))).toBeLessThan(104);
-    expect(statSync(connection.host).mode & 0o777).toBe(0o700);
-    expect(statSync(join(dataDir, 'pg.password')).mode & 0o777).toBe(0o600);
+  describe('on an empty folder', () => {
+    it('makes a UTF-8 cluster, sorted by code point, and stops without a trace', async () => {
+      const postgres = await start();
+      const { connection, adopted, dataDir: cluster } = postgres;
+      expect(connection).toMatchObject({ user: 'parley', database: 'parley' });
+      expect(adopted).toBe(false);
+      expect(cluster).toBe(join(dataDir, 'pg'));
+      expect(Buffer.byteLength(join(connection.host, '.s.PGSQL.5432'))).toBeLessThan(104);
+      expect(statSync(connection.host).mode & 0o777).toBe(0o700);
+      expect(statSync(join(dataDir, 'pg.password')).mode & 0o777).toBe(0o600);
 
-    expect(await one(connection, "SELECT current_setting('server_encoding') AS value")).toBe('UTF8');
-    expect(await one(connection, `SELECT datlocale AS value FROM pg_database WHERE datname = 'parley'`)).toBe(
-      'C.UTF-8',
-    );
-    expect(
-      await one(
-        connection,
-        `SELECT string_agg(c, '' ORDER BY c) AS value FROM unnest('{b,é,B,a}'::text[]) c`,
-      ),
-    ).toBe('Babé');
-    expect(await one(connection, `SELECT upper('é') AS value`)).toBe('É');
-    await expect(one({ ...connection, password: 'wrong' }, 'SELECT 1 AS value')).rejects.toThrow(/password/);
-
-    await postgres.stop();
-    await nothingRuns();
-    expect(readdirSync(dataDir).toSorted()).toEqual(['pg', 'pg.password', 'pg.users']);
-    expect(statSync(connection.host, { throwIfNoEntry: false })).toBeUndefined();
-  });
-
-  it('keeps its rows from one start to the next, which makes no cluster again', async () => {
-    const first = await start();
-    await one(first.connection, 'CREATE TABLE kept AS SELECT 7 AS value');
-    await first.stop();
-    expect(lines.join('\n')).toMatch(/making a new PostgreSQL cluster/);
-
-    lines = [];
-    const second = await start();
-    expect(await one(second.connection, 'SELECT value FROM kept')).toBe(7);
-    expect(lines.join('\n')).not.toMatch(/making a new PostgreSQL cluster|recovery/);
-  });
-
-  it('stops when its only user is killed, and the next start has every acknowledged row', async () => {
-    const victim = startProcess({ settings: {} });
-    const { connection } = await victim.started();
-    const writer = await connect(connection);
-    await writer.query('CREATE TABLE acknowledged (n int PRIMARY KEY)');
-    let acknowledged = 0;
-    const writing = (async () => {
-      for (;;) {
-        await writer.query('INSERT INTO acknowledged VALUES ($1)', [acknowledged + 1]);
-        acknowledged += 1;
-      }
-    })().catch(() => {});
-    await until(() => acknowledged > 50);
-    await victim.kill();
-    await writing;
-    await nothingRuns();
-
-    const next = await start({});
-    const rows = await one(next.connection, 'SELECT count(*)::int AS value FROM acknowledged');
-    expect(rows).toBeGreaterThanOrEqual(acknowledged);
-    expect(rows).toBeLessThanOrEqual(acknowledged + 1);
-  });
-
-  it('leaves nothing running when it is killed at its first start, and the next start makes the cluster', async () => {
-    const victim = startProcess();
-    await until(() => processesOf(dataDir).some(({ command }) => /\binitdb\b/.test(command)));
-    await victim.kill();
-    await nothingRuns();
-    expect(readdirSync(dataDir)).not.toContain('pg');
-
-    const next = await start();
-    expect(await one(next.connection, 'SELECT 1 AS value')).toBe(1);
-    expect(readdirSync(dataDir).filter((name) => /^pg\.(new|lock)/.test(name))).toEqual([]);
-  });
-
-  it('starts over the lock files of a killed server whose number another process has by now', async () => {
-    await (await start()).stop();
-    const stranger = `${process.pid}\n${dataDir}/pg\n1700000000\n5432\n/tmp\n\n  1 1\nready\n`;
-    writeFileSync(join(dataDir, 'pg', 'postmaster.pid'), stranger);
-    writeFileSync(join(dataDir, `pg.lock.${process.pid}.an-earlier-life.1234`), '');
-
-    const next = await start();
-    expect(next.adopted).toBe(false);
-    expect(await one(next.connection, 'SELECT 1 AS value')).toBe(1);
-  });
-
-  it('makes one cluster and one server of several first starts at the same moment', async () => {
-    const starts = await Promise.all([1, 2, 3].map(() => startProcess().started()));
-    expect(new Set(starts.map(({ pid }) => pid)).size).toBe(1);
-    expect(starts.filter(({ adopted }) => !adopted)).toHaveLength(1);
-    for (const { connection } of starts) expect(await one(connection, 'SELECT 1 AS value')).toBe(1);
-  });
-
-  it('is shared, and lives without a break until the last of its users has stopped or was killed', async () => {
-    const starter = startProcess();
-    await starter.started();
-    const [second, third] = [startProcess(), startProcess()];
-    const { adopted, pid, connection } = await second.started();
-    await third.started();
-    expect(adopted).toBe(true);
-
-    const client = await connect(connection);
-    await starter.kill();
-    await third.stop();
-    await one(connection, 'SELECT pg_sleep(0.5)::text AS value');
-    expect((await client.query('SELECT 1 AS value')).rows).toEqual([{ value: 1 }]);
-    expect(
-      Number(await one(connection, `SELECT pg_read_file('postmaster.pid', 0, 12) AS value`).then(firstLine)),
-    ).toBe(pid);
-    await client.end();
-
-    await second.stop();
-    await nothingRuns();
-  });
-
-  it('is started again, under the same connection, when the server itself was killed', async () => {
-    const users = [await start(), await start()];
-    const [first, second] = users as [EmbeddedPostgres, EmbeddedPostgres];
-    const before = first.pid;
-    expect(second.pid).toBe(before);
-    process.kill(before, 'SIGKILL');
-    await until(() => first.pid !== before && second.pid === first.pid);
-    expect(await one(second.connection, 'SELECT 1 AS value')).toBe(1);
-    await first.stop();
-    expect(await one(second.connection, 'SELECT 1 AS value')).toBe(1);
-  });
-
-  it('takes over from a server that has lost its users and its watchdog', async () => {
-    const victim = startProcess();
-    const { pid, connection } = await victim.started();
-    await one(connection, 'CREATE TABLE kept AS SELECT 7 AS value');
-    for (const watchdog of processesOf(dataDir).filter(({ command }) =>
-      command.includes('parley-watchdog'),
-    )) {
-      process.kill(watchdog.pid, 'SIGKILL');
-    }
-    await victim.kill();
-    expect(processesOf(dataDir).map((left) => left.pid)).toEqual([pid]);
-
-    const next = await start();
-    expect(next.pid).not.toBe(pid);
-    expect(await one(next.connection, 'SELECT value FROM kept')).toBe(7);
-  });
-
-  it('says in one line why it cannot start, and what to do', async () => {
-    const wrong = start({ shared_buffers: 'plenty' });
-    await expect(wrong).rejects.toThrow(
-      /^The embedded PostgreSQL did not start: .*shared_buffers.* Set DATABASE_URL .*$/,
-    );
-    expect(() => packageFolder('sunos', 'sparc')).toThrow(/there is none for sunos-sparc\. Set DATABASE_URL/);
-    const foreign = process.arch === 'x64' ? 'arm64' : 'x64';
-    expect(() => packageFolder(process.platform, foreign)).toThrow(/is not installed .*\. Set DATABASE_URL/);
-  });
-
-  it('runs as an ordinary user', async () => {
-    if (!isRoot) return skip('The other tests here run as an ordinary user already.');
-    if (!canEnterAs(ORDINARY_UID, process.cwd()))
-      return skip(`Uid ${ORDINARY_UID} cannot enter ${process.cwd()}.`);
-    chownSync(dataDir, ORDINARY_UID, ORDINARY_UID);
-    const instance = startProcess({ uid: ORDINARY_UID });
-    const { pid, connection } = await instance.started();
-    expect(uidOf(pid)).toBe(ORDINARY_UID);
-    expect(await one(connection, 'SELECT 1 AS value')).toBe(1);
-    await instance.stop();
-
-    // What the user has made stays the user's when root comes.
-    const asRoot = await start();
-    expect(uidOf(asRoot.pid)).toBe(ORDINARY_UID);
-  });
-
-  it('runs for a root whose home is closed to everybody else', async () => {
-    if (!isRoot) return skip('Only root runs PostgreSQL as another account.');
-    chmodSync(dataDir, 0o700);
-    const instance = startProcess({ dist: installIn(dataDir) });
-    let moved: Started | undefined;
-    try {
-      moved = await instance.started();
-      expect(moved.cluster).toMatch(/^\/var\/lib\/parley-[0-9a-f]{12}\/pg$/);
-      expect(uidOf(moved.pid)).not.toBe(0);
-      expect(processesOf(dirname(moved.cluster)).some(({ command }) => command.includes('programs-'))).toBe(
-        true,
+      expect(await one(connection, `SELECT current_setting('server_encoding') AS value`)).toBe('UTF8');
+      expect(
+        await one(connection, `SELECT datlocale AS value FROM pg_database WHERE datname = 'parley'`),
+      ).toBe('C.UTF-8');
+      expect(
+        await one(
+          connection,
+          `SELECT string_agg(c, '' ORDER BY c) AS value FROM unnest('{b,é,B,a}'::text[]) c`,
+        ),
+      ).toBe('Babé');
+      expect(await one(connection, `SELECT upper('é') AS value`)).toBe('É');
+      await expect(one({ ...connection, password: 'wrong' }, 'SELECT 1 AS value')).rejects.toThrow(
+        /password/,
       );
-      expect(await one(moved.connection, 'SELECT 1 AS value')).toBe(1);
+
+      await postgres.stop();
+      await nothingRuns();
+      expect(readdirSync(dataDir).toSorted()).toEqual(['pg', 'pg.password', 'pg.users']);
+      expect(statSync(connection.host, { throwIfNoEntry: false })).toBeUndefined();
+    });
+
+    it('makes one cluster and one server of several first starts at the same moment', async () => {
+      const starts = await Promise.all([1, 2, 3].map(() => startProcess().started()));
+      expect(new Set(starts.map(({ pid }) => pid)).size).toBe(1);
+      expect(starts.filter(({ adopted }) => !adopted)).toHaveLength(1);
+      for (const { connection } of starts) expect(await one(connection, 'SELECT 1 AS value')).toBe(1);
+    });
+
+    it('leaves nothing running when it is killed half-way, and the next start makes the cluster anew', async () => {
+      const victim = startProcess();
+      await until(() => processesOf(dataDir).some(({ command }) => /\binitdb\b/.test(command)));
+      await victim.kill();
+      await nothingRuns();
+      expect(readdirSync(dataDir)).not.toContain('pg');
+
+      const next = await start();
+      expect(await one(next.connection, 'SELECT 1 AS value')).toBe(1);
+      expect(readdirSync(dataDir).filter((name) => name.startsWith('pg.new'))).toEqual([]);
+    });
+
+    it('says in one line why it cannot start, and what to do', async () => {
+      await expect(start({ shared_buffers: 'plenty' })).rejects.toThrow(
+        /^The embedded PostgreSQL did not start: FATAL: .*shared_buffers.* Set DATABASE_URL .*$/,
+      );
+      await nothingRuns();
+      expect(() => packageFolder('sunos', 'sparc')).toThrow(
+        /there is none for sunos-sparc\. Set DATABASE_URL/,
+      );
+      const foreign = process.arch === 'x64' ? 'arm64' : 'x64';
+      expect(() => packageFolder(process.platform, foreign)).toThrow(
+        /is not installed .*\. Set DATABASE_URL/,
+      );
+    });
+
+    it('runs as an ordinary user', async () => {
+      if (!isRoot) return notRun('The other tests here run as an ordinary user already.');
+      if (!canEnterAs(ORDINARY_UID, process.cwd())) {
+        return notRun(`Uid ${ORDINARY_UID} cannot enter ${process.cwd()}.`);
+      }
+      chownSync(home, ORDINARY_UID, ORDINARY_UID);
+      const instance = startProcess({ uid: ORDINARY_UID });
+      const { pid, connection } = await instance.started();
+      expect(uidOf(pid, dataDir)).toBe(ORDINARY_UID);
+      expect(await one(connection, 'SELECT 1 AS value')).toBe(1);
       await instance.stop();
 
-      const next = startProcess({ dist: join(dataDir, 'dist') });
-      expect((await next.started()).cluster).toBe(moved.cluster);
-      expect(next.lines.join('\n')).not.toMatch(/making|copying/);
-      await next.stop();
-    } finally {
-      if (moved !== undefined) rmSync(dirname(moved.cluster), { recursive: true });
-    }
+      // What the user has made stays the user's when root comes.
+      const asRoot = await start();
+      expect(uidOf(asRoot.pid, dataDir)).toBe(ORDINARY_UID);
+    });
+
+    it('runs for a root whose home is closed to everybody else', async () => {
+      if (!isRoot) return notRun('Only root runs PostgreSQL as another account.');
+      chmodSync(home, 0o700);
+      const dist = installIn(home);
+      const instance = startProcess({ dist });
+      const moved = await instance.started();
+      const folder = dirname(moved.cluster);
+      try {
+        expect(moved.cluster).toMatch(/^\/var\/lib\/parley-[0-9a-f]{12}\/pg$/);
+        expect([undefined, 0]).not.toContain(uidOf(moved.pid, folder));
+        expect(processesOf(folder).some(({ command }) => command.includes(`${folder}/programs-`))).toBe(true);
+        expect(await one(moved.connection, 'SELECT 1 AS value')).toBe(1);
+        await instance.stop();
+
+        const next = startProcess({ dist });
+        expect((await next.started()).cluster).toBe(moved.cluster);
+        expect(next.lines.join('\n')).not.toMatch(/making|copying/);
+        await next.stop();
+      } finally {
+        await instance.stop();
+        rmSync(folder, { recursive: true });
+      }
+    });
+  });
+
+  describe('on a cluster that exists', () => {
+    let made: string;
+
+    beforeAll(async () => {
+      made = mkdtempSync(join(tmpdir(), 'parley-test-made-'));
+      const postgres = await startEmbeddedPostgres({ dataDir: made, settings: FAST, log: () => {} });
+      await one(postgres.connection, 'CREATE TABLE kept AS SELECT 7 AS value');
+      await postgres.stop();
+    });
+
+    beforeEach(() => {
+      execFileSync('cp', ['-Rp', made, dataDir]);
+    });
+
+    afterAll(() => rmSync(made, { recursive: true, force: true }));
+
+    it('starts with its rows, without making it again and without a recovery', async () => {
+      const { connection, adopted } = await start();
+      expect(adopted).toBe(false);
+      expect(await one(connection, 'SELECT value FROM kept')).toBe(7);
+      expect(lines.join('\n')).not.toMatch(/making|recovery/);
+    });
+
+    it('stops when its only user is killed, and the next start has every acknowledged row', async () => {
+      const victim = startProcess({ settings: {} });
+      const writer = await connect((await victim.started()).connection);
+      await writer.query('CREATE TABLE acknowledged (n int PRIMARY KEY)');
+      let acknowledged = 0;
+      const writing = (async () => {
+        for (;;) {
+          await writer.query('INSERT INTO acknowledged VALUES ($1)', [acknowledged + 1]);
+          acknowledged += 1;
+        }
+      })().catch(() => {});
+      await until(() => acknowledged > 50);
+      await victim.kill();
+      await writing;
+      await nothingRuns();
+
+      const next = await start({});
+      const rows = await one(next.connection, 'SELECT count(*)::int AS value FROM acknowledged');
+      expect(rows).toBeGreaterThanOrEqual(acknowledged);
+      expect(rows).toBeLessThanOrEqual(acknowledged + 1);
+    });
+
+    it('starts over what killed processes have left whose numbers others have by now', async () => {
+      const stranger = `${process.pid}\n${dataDir}/pg\n1700000000\n5432\n/tmp\n\n  1 1\nready\n`;
+      writeFileSync(join(dataDir, 'pg', 'postmaster.pid'), stranger);
+      writeFileSync(join(dataDir, `pg.lock.${process.pid}.an-earlier-life.1234`), '');
+
+      const { connection, adopted } = await start();
+      expect(adopted).toBe(false);
+      expect(await one(connection, 'SELECT value FROM kept')).toBe(7);
+    });
+
+    it('is shared, and lives without a break until the last of its users has stopped or was killed', async () => {
+      const starter = startProcess();
+      const { pid } = await starter.started();
+      const [second, third] = [startProcess(), startProcess()];
+      const { adopted, connection } = await second.started();
+      await third.started();
+      expect(adopted).toBe(true);
+
+      const client = await connect(connection);
+      await starter.kill();
+      await third.stop();
+      // The server's log has lost its reader, which must not hurt it either.
+      await expect(client.query('SELECT 1 / 0')).rejects.toThrow(/division by zero/);
+      // Longer than a watchdog waits before it is firm.
+      await client.query('SELECT pg_sleep(2)');
+      expect(processesOf(`${dataDir}/pg`).map((left) => left.pid)).toContain(pid);
+      await client.end();
+
+      await second.stop();
+      await nothingRuns();
+    });
+
+    it('is started again, under the same connection, when the server itself was killed', async () => {
+      const [first, second] = [await start(), await start()];
+      const before = first.pid;
+      expect(second.pid).toBe(before);
+      process.kill(before, 'SIGKILL');
+      await until(() => first.pid !== before && second.pid === first.pid);
+      await first.stop();
+      expect(await one(second.connection, 'SELECT value FROM kept')).toBe(7);
+    });
+
+    it('takes over from a server that has lost its users and its watchdog', async () => {
+      const victim = startProcess();
+      const { pid } = await victim.started();
+      for (const { command, pid: watchdog } of processesOf(dataDir)) {
+        if (command.includes('parley-watchdog')) process.kill(watchdog, 'SIGKILL');
+      }
+      await victim.kill();
+      expect(processesOf(dataDir).map((left) => left.pid)).toEqual([pid]);
+
+      const next = await start();
+      expect(next.pid).not.toBe(pid);
+      expect(await one(next.connection, 'SELECT value FROM kept')).toBe(7);
+    });
   });
 });
 
@@ -275,21 +288,12 @@ async function one(connection: pg.ClientConfig, sql: string): Promise<unknown> {
   }
 }
 
-const firstLine = (text: unknown) => String(text).split('\n')[0];
-
-async function until(condition: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + 30_000;
-  while (!condition()) {
-    if (performance.now() > giveUpAt) throw new Error(`Waited 30 s for ${condition.toString()}`);
-    await delay(20);
-  }
-}
-
-function skip(reason: string): void {
+/** Says in one line what could not be tested here. */
+function notRun(reason: string): void {
   process.stderr.write(`NOT RUN: ${expect.getState().currentTestName}. ${reason}\n`);
 }
 
-const uidOf = (pid: number) => Number(execFileSync('ps', ['-o', 'uid=', '-p', String(pid)]));
+const uidOf = (pid: number, text: string) => processesOf(text).find((one) => one.pid === pid)?.uid;
 
 function canEnterAs(uid: number, folder: string): boolean {
   return spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], { uid, gid: uid, cwd: '/' }).status === 0;

@@ -327,7 +327,7 @@ describe('the signing key', () => {
     const rowsOf = get(Database);
     const others = Array.from({ length: 4 }, () => new SigningKeys(get(AppConfig), rowsOf));
     await rowsOf.query({ name: 'test-forget-keys', text: 'DELETE FROM signing_keys' });
-    await database.query({
+    await rowsOf.query({
       name: 'test-forget-key',
       text: `DELETE FROM server_settings WHERE name = 'signing_key'`,
     });

@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EmbeddedPostgres } from '../../src/platform/database/embedded-postgres/embedded-postgres.js';
 
 /** What an instance tells of its server. */
-export type Started = Pick<EmbeddedPostgres, 'connection' | 'pid' | 'adopted'> & { readonly cluster: string };
+type Started = Pick<EmbeddedPostgres, 'connection' | 'pid' | 'adopted'> & { readonly cluster: string };
 
 type Message = { readonly line: string } | { readonly started: Started };
 
@@ -59,11 +60,36 @@ export class InstanceProcess {
   }
 }
 
-/** The processes that have this text on their command line, as `ps` shows them. */
-export function processesOf(text: string): { readonly pid: number; readonly command: string }[] {
-  return execFileSync('ps', ['-eww', '-o', 'pid=,args='], { encoding: 'utf8' })
+interface Process {
+  readonly pid: number;
+  readonly uid: number;
+  readonly command: string;
+}
+
+/** The processes that have this text on their command line. */
+export function processesOf(text: string): Process[] {
+  const all = process.platform === 'linux' ? processesOfLinux() : processesOfPs();
+  return all.filter(({ command }) => command.includes(text));
+}
+
+/** Slim images have no `ps`. */
+function processesOfLinux(): Process[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        return [{ pid: Number(pid), uid: statSync(`/proc/${pid}`).uid, command }];
+      } catch {
+        // It has ended meanwhile.
+        return [];
+      }
+    });
+}
+
+function processesOfPs(): Process[] {
+  return execFileSync('ps', ['-eww', '-o', 'pid=,uid=,args='], { encoding: 'utf8' })
     .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line.includes(text))
-    .map((line) => ({ pid: Number.parseInt(line, 10), command: line.replace(/^\d+ /, '') }));
+    .map((line) => line.trim().split(/\s+/))
+    .map(([pid, uid, ...args]) => ({ pid: Number(pid), uid: Number(uid), command: args.join(' ') }));
 }

@@ -1,6 +1,6 @@
 // Starts the one PostgreSQL of a test run and makes the migrated database that every test database is cloned from.
 // Plain JavaScript over the built server: Jest does not transform what a global setup imports.
-import { mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,6 +12,8 @@ export default async function setUp() {
   const { migrate } = await built('migrate');
 
   const dataDir = mkdtempSync(join(tmpdir(), 'parley-test-'));
+  // Open to the account that root runs PostgreSQL as, so that all there is lies here and goes with it.
+  chmodSync(dataDir, 0o755);
   const postgres = await startEmbeddedPostgres({
     dataDir,
     log: () => {},

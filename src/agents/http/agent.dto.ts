@@ -10,7 +10,7 @@ import {
 } from '../../platform/http/fields.js';
 import { ListQuery } from '../../platform/http/list-query.dto.js';
 import { AGENT_STATUSES, type AgentStatus, type Health } from '../domain/agent.js';
-import { AgentCredentialsDto } from './heartbeat.dto.js';
+import { AgentCredentialsDto } from './agent-answers.dto.js';
 
 /** An agent as it is answered (CONTRACT §3). */
 export class AgentDto {

@@ -24,10 +24,11 @@ import type { Origin as ChangeOrigin } from '../agent-events.js';
 import { AgentListing } from '../agent-listing.service.js';
 import type { AgentView } from '../agent-view.js';
 import { AgentsService } from '../agents.service.js';
+import { HeartbeatDto } from '../heartbeat.dto.js';
 import { type HeartbeatAnswer, HeartbeatsService } from '../heartbeats.service.js';
 import { RegistrationsService } from '../registrations.service.js';
 import { AgentDto, AgentsQuery, RegisteredAgentDto } from './agent.dto.js';
-import { AgentCredentialsDto, HeartbeatAnswerDto, HeartbeatDto } from './heartbeat.dto.js';
+import { AgentCredentialsDto, HeartbeatAnswerDto } from './agent-answers.dto.js';
 import { Origin } from './origin.decorator.js';
 import { EditAgentDto, RegisterAgentDto } from './register-agent.dto.js';
 
@@ -93,11 +94,7 @@ export class AgentsController {
     @Body() body: HeartbeatDto,
   ): Promise<HeartbeatAnswer> {
     const key = await this.access.actingFor(caller, named, id);
-    return this.heartbeats.beat(key, {
-      metrics: body.performance_metrics,
-      sessionEpoch: body.session_epoch,
-      taskIds: body.task_ids,
-    });
+    return this.heartbeats.beat(key, body);
   }
 
   @Get()
@@ -147,7 +144,7 @@ export class AgentsController {
     @Body() body: EditAgentDto,
   ): Promise<AgentView> {
     const key = await this.access.actingFor(caller, named, id);
-    return this.listing.show(await this.agents.edit(key, { ...body }, origin));
+    return this.listing.show(await this.agents.edit(key, body, origin));
   }
 
   @Delete(':id')

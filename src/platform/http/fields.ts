@@ -96,7 +96,8 @@ export function TextListField(
 
 /** An object with declared fields of its own. */
 export function NestedField(nested: () => Type<object>, options: FieldOptions): PropertyDecorator {
-  const declared = field(options, objectCheck, { type: nested }, { reads: 'json', nested });
+  // Swagger knows a lazy type by the function's name, which is that of the property.
+  const declared = field(options, objectCheck, { type: () => nested() }, { reads: 'json', nested });
   return applyDecorators(declared, ValidateNested());
 }
 
@@ -112,7 +113,7 @@ export function NestedListField(
     (value) =>
       check(value) ??
       (Array.isArray(value) && value.length < min ? `must have at least ${min} items` : undefined),
-    { type: nested, isArray: true, maxItems: max, minItems: min },
+    { type: () => nested(), isArray: true, maxItems: max, minItems: min },
     { reads: 'json', nested },
   );
   return applyDecorators(declared, ValidateNested({ each: true }));

@@ -1,4 +1,4 @@
-import { createPostgresBackend, Queue, runMigrations, Worker } from 'bullmq';
+import { createPostgresBackend, type Processor, Queue, runMigrations, Worker } from 'bullmq';
 import pg from 'pg';
 import type { Job, JobData } from './job-queue.port.js';
 
@@ -18,8 +18,8 @@ const SCHEMA = 'bullmq';
 export class BullmqSession {
   /** Something went wrong that BullMQ may not recover from. */
   inDoubt = false;
-  private readonly queues = new Map<string, Queue<JobData>>();
-  private readonly workers: Worker<JobData>[] = [];
+  private readonly queues = new Map<string, ReturnType<typeof makeQueue>>();
+  private readonly workers: ReturnType<typeof makeWorker>[] = [];
   private running = 0;
 
   private constructor(private readonly pool: pg.Pool) {}
@@ -74,35 +74,35 @@ export class BullmqSession {
   }
 
   private work(name: string, handler: JobHandler): void {
-    const worker = new Worker<JobData>(
-      name,
-      async (job) => {
-        this.running += 1;
-        await handler(job.data).finally(() => (this.running -= 1));
-      },
-      {
-        connection: this.pool,
-        concurrency: CONCURRENCY,
-        drainDelay: IDLE_LOOK_SECONDS,
-        runRetryDelay: 1_000,
-      },
-      createPostgresBackend,
-    );
+    const worker = makeWorker(name, this.pool, async (job: { data: JobData }) => {
+      this.running += 1;
+      await handler(job.data).finally(() => (this.running -= 1));
+    });
     worker.on('error', () => (this.inDoubt = true));
     this.workers.push(worker);
   }
 
-  private queue(name: string): Queue<JobData> {
+  private queue(name: string): ReturnType<typeof makeQueue> {
     const known = this.queues.get(name);
     if (known !== undefined) return known;
-    const queue = new Queue<JobData>(
-      name,
-      // Nobody reads BullMQ's own events.
-      { connection: this.pool, streams: { events: { maxLen: 100 } } },
-      createPostgresBackend,
-    );
+    const queue = makeQueue(name, this.pool);
     queue.on('error', () => (this.inDoubt = true));
     this.queues.set(name, queue);
     return queue;
   }
+}
+
+function makeQueue(name: string, pool: pg.Pool) {
+  // Nobody reads BullMQ's own events.
+  return new Queue(name, { connection: pool, streams: { events: { maxLen: 100 } } }, createPostgresBackend);
+}
+
+function makeWorker(name: string, pool: pg.Pool, processor: Processor<JobData, void>) {
+  const options = {
+    connection: pool,
+    concurrency: CONCURRENCY,
+    drainDelay: IDLE_LOOK_SECONDS,
+    runRetryDelay: 1_000,
+  };
+  return new Worker(name, processor, options, createPostgresBackend);
 }

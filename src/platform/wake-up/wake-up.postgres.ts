@@ -11,7 +11,7 @@ const LISTEN = `LISTEN ${CHANNEL}`;
 const NOTIFY = `SELECT pg_notify('${CHANNEL}', payload) FROM unnest($1::text[]) AS payload`;
 /** Hints to other processes are gathered for so long: every NOTIFY takes a lock over the whole database at its commit. */
 const GATHER_MS = 20;
-const RETRY_MS = 500;
+const RETRY_MS = 200;
 
 /**
  * Between processes by LISTEN and NOTIFY, on a connection of its own; in this process at once. While the connection is
@@ -45,9 +45,9 @@ export class PostgresWakeUp extends WakeUp {
 
   /** Connects, and from then on connects again whenever the connection is lost. Resolves after the first try. */
   async open(): Promise<void> {
-    const first = this.connect();
+    const first = this.connect().catch(() => undefined);
     this.staying = this.stayConnected(first);
-    await first.catch(() => {});
+    await first;
   }
 
   async close(): Promise<void> {
@@ -58,18 +58,16 @@ export class PostgresWakeUp extends WakeUp {
     await this.staying;
   }
 
-  private async stayConnected(first: Promise<pg.Client>): Promise<void> {
-    for (let connecting = first; !this.closing.signal.aborted; connecting = this.connect()) {
-      try {
-        const client = await connecting;
-        // What was told while nobody listened is found by looking.
-        this.local.addAll();
-        if (this.closing.signal.aborted) await client.end();
-        else await ended(client);
-      } catch {
-        await delay(RETRY_MS, undefined, { signal: this.closing.signal }).catch(() => {});
-      }
+  private async stayConnected(first: Promise<pg.Client | undefined>): Promise<void> {
+    const { signal } = this.closing;
+    let client = await first;
+    while (!signal.aborted) {
+      if (client !== undefined && client === this.client) await ended(client);
+      await delay(RETRY_MS, undefined, { signal }).catch(() => {});
+      if (!signal.aborted) client = await this.connect().catch(() => undefined);
     }
+    // It may have connected while it was told to close.
+    await this.client?.end();
   }
 
   private async connect(): Promise<pg.Client> {
@@ -87,6 +85,8 @@ export class PostgresWakeUp extends WakeUp {
       throw error;
     }
     this.client = client;
+    // What was told while nobody listened is found by looking.
+    this.local.addAll();
     return client;
   }
 

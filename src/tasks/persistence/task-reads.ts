@@ -40,3 +40,12 @@ export const DEPENDENCY_STATES = {
     SELECT t.id, t.status FROM tasks t WHERE t.project_id = $1 AND t.id = ANY($2::text[])
     ORDER BY t.id FOR SHARE`,
 };
+
+/** What an agent holds and has not started: at most what it can hold. */
+export const ASSIGNED_TO = {
+  name: 'tasks-assigned-to',
+  text: `
+    SELECT t.* FROM tasks t
+    WHERE t.assigned_agent = $1 AND t.agent_project = $2 AND t.status = 'assigned'
+    ORDER BY t.rank, t.vtime, t.id`,
+};

@@ -37,7 +37,7 @@ describe('the execution order', () => {
     fc.assert(
       fc.property(dags(), (graph) => {
         const order = names(executionOrder(graph));
-        expect([...order].sort()).toEqual(names(graph).sort());
+        expect(order.toSorted()).toEqual(names(graph).toSorted());
         for (const { name, dependencies } of graph) {
           for (const dependency of dependencies) {
             expect(order.indexOf(dependency)).toBeLessThan(order.indexOf(name));

@@ -5,6 +5,7 @@ import { isPostmasterOf } from './processes.js';
 import { SharedServer, type Use } from './shared-server.js';
 
 const LOOK_MS = 1_000;
+const TRY_AGAIN_MS = 5_000;
 const WAIT_MS = 120_000;
 
 export interface EmbeddedPostgresOptions {
@@ -54,6 +55,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 /** Sees to it that the server is there until this instance lets go of it. */
 class KeptServer implements EmbeddedPostgres {
   private readonly timer = setInterval(() => this.look(), LOOK_MS).unref();
+  private nextLookAt = 0;
   private restart: Promise<void> | undefined;
   private stopped: Promise<void> | undefined;
 
@@ -91,7 +93,8 @@ class KeptServer implements EmbeddedPostgres {
   }
 
   private look(): void {
-    if (this.restart !== undefined || isPostmasterOf(this.dataDir, this.pid)) return;
+    if (this.restart !== undefined || performance.now() < this.nextLookAt) return;
+    if (isPostmasterOf(this.dataDir, this.pid)) return;
     this.log(`PostgreSQL (pid ${this.pid}) is gone; starting it again`);
     this.restart = this.startAgain().finally(() => (this.restart = undefined));
   }
@@ -100,7 +103,7 @@ class KeptServer implements EmbeddedPostgres {
     try {
       this.use = await this.server.use();
     } catch (error) {
-      // The next look tries again.
+      this.nextLookAt = performance.now() + TRY_AGAIN_MS;
       this.log(EmbeddedPostgresError.from(error).message);
     }
   }

@@ -1,6 +1,9 @@
-const GRAVE = /\b(FATAL|PANIC|error|ERROR):/;
+const GRAVE = /\b(FATAL|PANIC|ERROR|error):/;
 
-/** The line that says why a program of PostgreSQL gave up: its last grave one, else its last. */
+/** Why a program of PostgreSQL gave up: what it said first of what is grave, without the date; else its last line. */
 export function lastWords(lines: readonly string[]): string | undefined {
-  return lines.findLast((line) => GRAVE.test(line)) ?? lines.findLast((line) => line.trim() !== '');
+  const grave = lines.find((line) => GRAVE.test(line));
+  return grave === undefined
+    ? lines.findLast((line) => line.trim() !== '')
+    : grave.slice(grave.search(GRAVE));
 }

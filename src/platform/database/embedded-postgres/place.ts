@@ -25,6 +25,8 @@ export function findPlace(dataDir: string): Place {
   mkdirSync(dataDir, { recursive: true });
   const home = realpathSync(dataDir);
   if (!isRoot()) return { folder: home, account: ourselves(home) };
+  // An empty folder is ours to let others pass through: whatever comes into it is closed by itself.
+  if (readdirSync(home).length === 0) chmodSync(home, statSync(home).mode | 0o011);
   const moved = `/var/lib/parley-${hash(home)}`;
   const existing = [home, moved].find((folder) => clusterExists(clusterIn(folder)));
   const account = existing === undefined ? unprivilegedAccount() : ownerOf(clusterIn(existing));

@@ -31,7 +31,7 @@ export interface Programs {
  */
 export function findPrograms(place: Place, log: (line: string) => void): Programs {
   const native = packageFolder(process.platform, process.arch);
-  const complete = tryComplete(native);
+  const complete = tryInstall(native);
   if (complete && runError(native, place.account) === undefined) return programsIn(native);
   const own = complete ? runError(native, {}) : undefined;
   if (own !== undefined) throw new EmbeddedPostgresError(`its programs do not run here (${own})`);
@@ -68,9 +68,9 @@ const programsIn = (folder: string): Programs => ({
 });
 
 /** Does what the package's install script does, which npm may have been told not to run. False = it may not be written. */
-function tryComplete(native: string): boolean {
+function tryInstall(native: string): boolean {
   try {
-    complete(native);
+    install(native);
     return true;
   } catch (error) {
     if (['EACCES', 'EPERM', 'EROFS'].includes(errno(error) ?? '')) return false;
@@ -78,7 +78,7 @@ function tryComplete(native: string): boolean {
   }
 }
 
-function complete(native: string): void {
+function install(native: string): void {
   const list = join(native, 'pg-symlinks.json');
   const links = existsSync(list)
     ? (JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[])
@@ -91,7 +91,8 @@ function complete(native: string): void {
       if (errno(error) !== 'EEXIST') throw error;
     }
   }
-  for (const program of Object.values(programsIn(native))) {
+  const { initdb, postgres } = programsIn(native);
+  for (const program of [initdb, postgres]) {
     if ((statSync(program).mode & 0o555) !== 0o555) chmodSync(program, 0o755);
   }
 }
@@ -107,7 +108,7 @@ function runError(folder: string, account: Account): string | undefined {
     encoding: 'utf8',
   });
   if (status === 0) return undefined;
-  return error?.message ?? stderr.trim().split('\n')[0] ?? `exit status ${status}`;
+  return error?.message ?? (stderr.trim() || `exit status ${status}`);
 }
 
 function makeCopy(native: string, copy: string): void {
@@ -119,7 +120,7 @@ function makeCopy(native: string, copy: string): void {
   try {
     cpSync(native, half, { recursive: true, verbatimSymlinks: true });
     execFileSync('chmod', ['-R', 'u+w,a+rX', half]);
-    complete(half);
+    install(half);
     renameSync(half, copy);
   } finally {
     rmSync(half, { recursive: true, force: true });

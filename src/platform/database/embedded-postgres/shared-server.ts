@@ -85,7 +85,10 @@ export class SharedServer {
         this.patience((running) => running === undefined),
       );
       const use = ready && (await this.tryUse(ready));
-      if (use !== undefined) return use;
+      if (use !== undefined) {
+        this.log(`sharing the PostgreSQL (pid ${use.pid}) of another instance`);
+        return use;
+      }
     }
     // Its users are dead and its watchdog is too, or is at work right now.
     this.log(`stopping a PostgreSQL (pid ${found.pid}) that was left behind`);

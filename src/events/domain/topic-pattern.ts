@@ -1,0 +1,23 @@
+import { validationFailed } from '../../shared/domain-error.js';
+
+export const MAX_SEGMENTS = 8;
+
+const PATTERN = /^(#|(\*|[A-Za-z0-9_-]+)(\.(\*|[A-Za-z0-9_-]+))*(\.#)?)$/;
+
+/** The seed says `system.alert` in one place and `system.alerts` in another: they are one. */
+export function canonicalTopic(topic: string): string {
+  return topic === 'system.alerts' ? 'system.alert' : topic;
+}
+
+/**
+ * A pattern as a subscription may have it: segments separated by dots, `*` stands for one, `#` for the rest (also for
+ * none) and only at the end; eight segments at most.
+ * @throws DomainError VALIDATION_FAILED that names the place
+ */
+export function topicPattern(text: string, path: string): string {
+  if (!PATTERN.test(text) || text.split('.').length > MAX_SEGMENTS) {
+    const message = `is not a topic pattern: up to ${MAX_SEGMENTS} segments of letters, digits, _ or -, '*' for one, '#' for the rest at the end`;
+    throw validationFailed([{ path, message }]);
+  }
+  return canonicalTopic(text);
+}

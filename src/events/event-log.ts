@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Database } from '../platform/database/database.js';
+import type { LoggedEvent } from '../shared/domain-event.js';
+import { ANY_PROJECT } from '../shared/ids.js';
+import { encodeCursor, type Cursor } from './domain/cursor.js';
+import {
+  AFTER,
+  AGGREGATE,
+  END,
+  EPOCH,
+  LATEST,
+  PROJECT_PAGE,
+  toEvent,
+  type EventRow,
+} from './persistence/event-rows.js';
+
+const HISTORY = 1_000;
+
+/** Where a reader goes on, and what it missed on the way: `gap` says that its cursor is of another log, or past the end. */
+export interface Resumption {
+  readonly pos: number;
+  readonly gap: { readonly from: string; readonly to: string } | undefined;
+}
+
+/** The reading end of the log. `pos > cursor` is complete: positions are in commit order (DESIGN §5). */
+@Injectable()
+export class EventLog implements OnModuleInit {
+  private epoch = '';
+
+  constructor(private readonly database: Database) {}
+
+  async onModuleInit(): Promise<void> {
+    const made = randomBytes(6).toString('hex');
+    // Two servers may start at once on a new database: the second look reads what the first to commit wrote.
+    for (let look = 0; this.epoch === '' && look < 10; look += 1) {
+      const [row] = await this.database.query<{ value: string }>(EPOCH, [made]);
+      this.epoch = row?.value ?? '';
+    }
+    if (this.epoch === '') throw new Error('the log has no epoch');
+  }
+
+  /** The position of the newest event; 0 in an empty log. */
+  async end(): Promise<number> {
+    const [row] = await this.database.query<{ pos: number | null }>(END);
+    return row?.pos ?? 0;
+  }
+
+  /** Events of all projects after a position, in order. */
+  async after(pos: number, limit: number): Promise<LoggedEvent[]> {
+    return (await this.database.query<EventRow>(AFTER, [pos, limit])).map(toEvent);
+  }
+
+  /** Events of one project, or of all with `*`. */
+  async page(
+    projectId: string,
+    pos: number,
+    upTo: number,
+    limit: number,
+    correlationId?: string,
+  ): Promise<LoggedEvent[]> {
+    const project = projectId === ANY_PROJECT ? null : projectId;
+    const rows = await this.database.query<EventRow>(PROJECT_PAGE, [
+      project,
+      pos,
+      upTo,
+      correlationId,
+      limit,
+    ]);
+    return rows.map(toEvent);
+  }
+
+  /** The first thousand events of one aggregate, in the order of their `seq`. */
+  async ofAggregate(projectId: string, aggregateId: string): Promise<LoggedEvent[]> {
+    return (await this.database.query<EventRow>(AGGREGATE, [aggregateId, projectId, HISTORY])).map(toEvent);
+  }
+
+  /** The newest event of one type of one aggregate. */
+  async latest(projectId: string, aggregateId: string, type: string): Promise<LoggedEvent | undefined> {
+    const [row] = await this.database.query<EventRow>(LATEST, [aggregateId, projectId, type]);
+    return row === undefined ? undefined : toEvent(row);
+  }
+
+  cursor(pos: number): string {
+    return encodeCursor({ epoch: this.epoch, pos });
+  }
+
+  /** Where a cursor leads: in a foreign log to the beginning of this one, past the end to the end; both are a gap. */
+  async resume(cursor: Cursor): Promise<Resumption> {
+    if (cursor.epoch !== this.epoch)
+      return { pos: 0, gap: { from: encodeCursor(cursor), to: this.cursor(0) } };
+    const end = await this.end();
+    if (cursor.pos <= end) return { pos: cursor.pos, gap: undefined };
+    return { pos: end, gap: { from: encodeCursor(cursor), to: this.cursor(end) } };
+  }
+}

@@ -1,0 +1,133 @@
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { LogWriter } from '../platform/database/log-writer.js';
+import { WakeUp } from '../platform/wake-up/wake-up.port.js';
+import type { DomainEvent, LoggedEvent } from '../shared/domain-event.js';
+import { ANY_PROJECT } from '../shared/ids.js';
+import { passes, type EventFilter } from './domain/event-filter.js';
+import { type Envelope, Envelopes } from './envelope.js';
+import { EventLog } from './event-log.js';
+import { TopicTrie } from './topic-trie.js';
+
+const CHANNEL = 'log';
+const POLL_MS = 250;
+const PAGE = 1_000;
+
+/** Who gets which events. `deliver` is called in log order and must neither throw nor wait. */
+export interface Consumer {
+  /** One project, or `*`. */
+  readonly projectId: string;
+  readonly patterns: readonly string[];
+  readonly filter: EventFilter;
+  deliver(event: LoggedEvent): void;
+}
+
+/**
+ * The one stream of this process: every committed event of every process, once, in log order. What this process commits
+ * is handed over at once; what others commit is read from the log, when a wake-up says so and every 250 ms. Both ways
+ * meet in one place: an event is delivered only when all before it were.
+ */
+@Injectable()
+export class EventRouter implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger(EventRouter.name);
+  private readonly consumers = new TopicTrie<Consumer>();
+  private readonly listeners: ((events: readonly LoggedEvent[]) => void)[] = [];
+  private position = 0;
+  private reading: Promise<void> | undefined;
+  private readAgain = false;
+  private poll: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly envelopes: Envelopes,
+    private readonly writer: LogWriter,
+    private readonly wakeUp: WakeUp,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.position = await this.log.end();
+    this.writer.onCommitted((events, firstPos) => this.handOver(events, firstPos));
+    this.wakeUp.on(CHANNEL, () => this.look());
+    this.poll = setInterval(() => this.look(), POLL_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.poll);
+    await this.reading;
+  }
+
+  /** The position up to which everything was delivered. */
+  get reached(): number {
+    return this.position;
+  }
+
+  /** Hears every event of every project; for modules of this process. */
+  onEvents(listener: (events: readonly LoggedEvent[]) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** From now on the consumer gets what matches: everything after {@link reached}. */
+  subscribe(consumer: Consumer): void {
+    for (const pattern of new Set(consumer.patterns)) this.consumers.add(pattern, consumer);
+  }
+
+  unsubscribe(consumer: Consumer): void {
+    for (const pattern of new Set(consumer.patterns)) this.consumers.remove(pattern, consumer);
+  }
+
+  /** A commit of this process: delivered at once if it is the next in the log, else found by reading. */
+  private handOver(events: readonly DomainEvent[], firstPos: number | undefined): void {
+    this.wakeUp.notify(CHANNEL);
+    if (firstPos === this.position + 1 && this.reading === undefined) {
+      // Under the log's lock a transaction's positions are contiguous.
+      this.deliver(events.map((event, index) => ({ ...event, pos: firstPos + index })));
+    } else this.look();
+  }
+
+  /** Reads on from the log until there is nothing more; one reading at a time. */
+  private look(): void {
+    if (this.reading !== undefined) {
+      this.readAgain = true;
+      return;
+    }
+    this.reading = this.readOn()
+      .catch((error: unknown) => this.logger.debug(`the log cannot be read now: ${String(error)}`))
+      .finally(() => {
+        this.reading = undefined;
+        if (this.readAgain) {
+          this.readAgain = false;
+          this.look();
+        }
+      });
+  }
+
+  private async readOn(): Promise<void> {
+    for (;;) {
+      this.readAgain = false;
+      const events = await this.log.after(this.position, PAGE);
+      if (events.length > 0) this.deliver(events);
+      if (events.length < PAGE && !this.readAgain) return;
+    }
+  }
+
+  private deliver(events: readonly LoggedEvent[]): void {
+    for (const event of events) {
+      this.position = event.pos;
+      for (const consumer of this.consumers.match(event.topic, event.type)) {
+        if (isFor(consumer, this.envelopes.of(event))) consumer.deliver(event);
+      }
+    }
+    for (const listener of this.listeners) {
+      try {
+        listener(events);
+      } catch (error) {
+        this.logger.error('an event listener failed', error instanceof Error ? error.stack : String(error));
+      }
+    }
+  }
+}
+
+/** Is the event in the consumer's project, and does it pass its filter? Its patterns are the trie's affair. */
+export function isFor(consumer: Pick<Consumer, 'projectId' | 'filter'>, envelope: Envelope): boolean {
+  const inReach = consumer.projectId === ANY_PROJECT || consumer.projectId === envelope.project_id;
+  return inReach && passes(consumer.filter, envelope);
+}

@@ -1,0 +1,34 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
+import { ClientGone } from '../../platform/http/client-gone.decorator.js';
+import { topicPattern } from '../domain/topic-pattern.js';
+import { EventPages, type EventPage } from '../event-pages.service.js';
+import { EventPageDto, EventsQuery } from './events.dto.js';
+
+@ApiTags('events')
+@Controller('api/v1/events')
+export class EventsController {
+  constructor(private readonly pages: EventPages) {}
+
+  /** The log in order, from a cursor on. Pages are filled; an empty one only when there is nothing, and the wait is over. */
+  @Get()
+  @Scopes('events:read')
+  @ApiOkResponse({ type: EventPageDto })
+  read(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Query() query: EventsQuery,
+    @ClientGone() gone: AbortSignal,
+  ): Promise<EventPage> {
+    const ask = {
+      projectId: projectForRead(caller, named),
+      patterns: (query.topics ?? ['#']).map((topic) => topicPattern(topic, '/topics')),
+      after: query.after,
+      correlationId: query.correlation_id,
+      limit: query.limit,
+      waitMs: query.wait_ms,
+    };
+    return this.pages.read(ask, gone);
+  }
+}

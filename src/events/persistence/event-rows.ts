@@ -1,0 +1,76 @@
+import type { LoggedEvent } from '../../shared/domain-event.js';
+
+/** A row of `events`, as the statements below answer. */
+export interface EventRow {
+  readonly pos: number;
+  readonly project_id: string;
+  readonly id: string;
+  readonly type: string;
+  readonly topic: string;
+  readonly aggregate_id: string;
+  readonly seq: number;
+  readonly source_agent: string | null;
+  readonly target_agent: string | null;
+  readonly correlation_id: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+}
+
+const COLUMNS = `e.pos, e.project_id, e.id, e.type, e.topic, e.aggregate_id, e.seq, e.source_agent, e.target_agent,
+  e.correlation_id, e.payload, e.created_at`;
+
+/** Made once per log; a restored database gets a new one. */
+export const EPOCH = {
+  name: 'log-epoch',
+  text: `
+    WITH made AS (
+      INSERT INTO server_settings (name, value) VALUES ('log_epoch', $1) ON CONFLICT (name) DO NOTHING RETURNING value)
+    SELECT value FROM made UNION ALL SELECT value FROM server_settings WHERE name = 'log_epoch' LIMIT 1`,
+};
+
+export const END = { name: 'log-end', text: 'SELECT max(pos) AS pos FROM events' };
+
+export const AFTER = {
+  name: 'log-after',
+  text: `SELECT ${COLUMNS} FROM events e WHERE e.pos > $1 ORDER BY e.pos LIMIT $2`,
+};
+
+/** $1 project (null: all), $2 after, $3 up to and with, $4 correlation id, $5 rows. */
+export const PROJECT_PAGE = {
+  name: 'log-page',
+  text: `
+    SELECT ${COLUMNS} FROM events e
+    WHERE ($1::text IS NULL OR e.project_id = $1) AND e.pos > $2 AND e.pos <= $3
+      AND ($4::text IS NULL OR e.correlation_id = $4)
+    ORDER BY e.pos LIMIT $5`,
+};
+
+export const AGGREGATE = {
+  name: 'log-aggregate',
+  text: `
+    SELECT ${COLUMNS} FROM events e WHERE e.aggregate_id = $1 AND e.project_id = $2 ORDER BY e.seq LIMIT $3`,
+};
+
+export const LATEST = {
+  name: 'log-latest',
+  text: `
+    SELECT ${COLUMNS} FROM events e WHERE e.aggregate_id = $1 AND e.project_id = $2 AND e.type = $3
+    ORDER BY e.seq DESC LIMIT 1`,
+};
+
+export function toEvent(row: EventRow): LoggedEvent {
+  return {
+    pos: row.pos,
+    id: row.id,
+    projectId: row.project_id,
+    type: row.type,
+    topic: row.topic,
+    aggregateId: row.aggregate_id,
+    seq: row.seq,
+    sourceAgent: row.source_agent,
+    targetAgent: row.target_agent,
+    correlationId: row.correlation_id,
+    timestamp: row.created_at,
+    payload: row.payload,
+  };
+}

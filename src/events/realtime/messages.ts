@@ -1,0 +1,57 @@
+import { Injectable, type Type } from '@nestjs/common';
+import { allows, type Scope } from '../../auth/index.js';
+import { errorBody, type ErrorBody } from '../../platform/http/error-body.js';
+import { toDomainError } from '../../platform/http/error-mapping.js';
+import { runCorrelated } from '../../platform/http/correlation.js';
+import { validated } from '../../platform/http/validation.pipe.js';
+import { newId } from '../../platform/new-id.js';
+import { DomainError } from '../../shared/domain-error.js';
+import type { Session } from './session.js';
+
+/** A message that clients may send: who may, what it looks like, and what is done with it. */
+export interface Message<T extends object> {
+  readonly name: string;
+  /** One of these lets a caller in. */
+  readonly scopes: readonly [Scope, ...Scope[]];
+  readonly dto: Type<T>;
+  /** @returns the `data` of the acknowledgement */
+  handle(session: Session, body: T): unknown;
+}
+
+export type Acknowledgement =
+  { readonly ok: true; readonly data: unknown } | ({ readonly ok: false } & ErrorBody);
+
+/** The messages that this server understands. Each feature brings its own; the gateway hears them all. */
+@Injectable()
+export class Messages {
+  private readonly byName = new Map<string, (session: Session, body: unknown) => unknown>();
+
+  register<T extends object>({ name, scopes, dto, handle }: Message<T>): void {
+    this.byName.set(name, (session, body) => {
+      if (!allows(session.caller.scopes, scopes)) {
+        throw new DomainError('FORBIDDEN', `'${name}' needs one of the scopes ${scopes.join(', ')}.`);
+      }
+      return handle(session, validated(dto, body));
+    });
+  }
+
+  names(): string[] {
+    return [...this.byName.keys()];
+  }
+
+  /** Does what a message asks; every failure is the standard error. */
+  async answer(name: string, session: Session, body: unknown): Promise<Acknowledgement> {
+    const correlationId = newId();
+    return runCorrelated(correlationId, async () => {
+      try {
+        const handle = this.byName.get(name);
+        if (handle === undefined)
+          throw new DomainError('NOT_FOUND', `There is no message '${name}'.`, { messages: this.names() });
+        const data = await handle(session, body ?? {});
+        return { ok: true, data: data ?? {} };
+      } catch (error) {
+        return { ok: false, ...errorBody(toDomainError(error), correlationId) };
+      }
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import type { Server as HttpServer } from 'node:http';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Server, type Socket } from 'socket.io';
+import { AppConfig } from '../../../config/app-config.js';
+import { Tokens, type Caller } from '../../auth/index.js';
+import { errorBody } from '../../platform/http/error-body.js';
+import { toDomainError } from '../../platform/http/error-mapping.js';
+import { newId } from '../../platform/new-id.js';
+import { DomainError, validationFailed } from '../../shared/domain-error.js';
+import { decodeCursor, type Cursor } from '../domain/cursor.js';
+import { AgentSockets } from './agent-sockets.js';
+import { Messages } from './messages.js';
+import { Session } from './session.js';
+
+const FRAME_BYTES = 100_000;
+const PING_MS = 30_000;
+/** setTimeout's largest delay; no token lives that long. */
+const LONGEST_MS = 2_147_483_647;
+
+/**
+ * Socket.IO at /ws. It stands on the HTTP server directly: Nest's gateway wiring costs 2.5 × the memory per socket and
+ * 2–3 × the CPU per acknowledged message (docs/decisions/0008). Handlers are attached once, at `connection`.
+ */
+@Injectable()
+export class SocketServer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private io: Server | undefined;
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly config: AppConfig,
+    private readonly tokens: Tokens,
+    private readonly messages: Messages,
+    private readonly agents: AgentSockets,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (!this.config.servesApi) return;
+    const server: HttpServer = this.host.httpAdapter.getHttpServer();
+    this.io = new Server(server, {
+      path: '/ws',
+      serveClient: false,
+      perMessageDeflate: false,
+      maxHttpBufferSize: FRAME_BYTES,
+      pingInterval: PING_MS,
+    });
+    this.io.use((socket, next) => {
+      this.admit(socket).then(
+        (caller) => {
+          socket.data = caller;
+          next();
+        },
+        (error: unknown) => next(refusal(error)),
+      );
+    });
+    // `socket.data` is what `admit` put there.
+    this.io.on('connection', (socket) => this.connect(socket, socket.data as Caller));
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.io?.disconnectSockets(true);
+    this.io?.engine.close();
+  }
+
+  private async admit(socket: Socket): Promise<Caller> {
+    const limit = this.config.env.WS_MAX_CONNECTIONS;
+    if ((this.io?.engine.clientsCount ?? 0) > limit) {
+      throw new DomainError('SERVICE_UNAVAILABLE', `This server holds ${limit} sockets, and no more.`, {
+        limit,
+      });
+    }
+    const auth: Record<string, unknown> = socket.handshake.auth;
+    const token = auth['token'];
+    if (typeof token !== 'string')
+      throw new DomainError('AUTHENTICATION_FAILED', 'The handshake needs auth.token.');
+    cursorIn(auth);
+    return this.tokens.authenticate(token);
+  }
+
+  private connect(socket: Socket, caller: Caller): void {
+    const auth: Record<string, unknown> = socket.handshake.auth;
+    const session = new Session(socket, caller, { inBatches: auth['batch'] === true, after: cursorIn(auth) });
+    this.agents.add(session);
+    const expiry = setTimeout(
+      () =>
+        session.close(
+          new DomainError('AUTHENTICATION_FAILED', 'The token has expired; connect with a new one.'),
+        ),
+      Math.min(Math.max(caller.expiresAt - Date.now(), 0), LONGEST_MS),
+    );
+    session.onClose(() => clearTimeout(expiry));
+    socket.onAny((name: string, ...args: unknown[]) => {
+      const acknowledge = args.at(-1);
+      const body = typeof args[0] === 'function' ? undefined : args[0];
+      void this.messages.answer(name, session, body).then((answer) => {
+        if (typeof acknowledge === 'function') acknowledge(answer);
+        else if (!answer.ok) socket.emit('error', { error: answer.error });
+      });
+    });
+  }
+}
+
+/** The cursor of the handshake, for subscriptions that name none. @throws DomainError VALIDATION_FAILED */
+function cursorIn(auth: Record<string, unknown>): Cursor | undefined {
+  const after = auth['after'];
+  if (after === undefined || after === null) return undefined;
+  if (typeof after === 'string') return decodeCursor(after);
+  throw validationFailed([{ path: '/after', message: 'is not an event cursor' }]);
+}
+
+/** What `connect_error` carries: the standard error in `data.error`. */
+function refusal(error: unknown): Error {
+  const known = toDomainError(error);
+  return Object.assign(new Error(known.message), { data: errorBody(known, newId()) });
+}

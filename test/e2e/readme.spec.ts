@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ENV_SCHEMA, type EnvVariable } from '../../config/env.schema.js';
+import { type ServerProcess, startServer } from '../support/processes.js';
+
+const run = promisify(execFile);
+const README = readFileSync('README.md', 'utf8');
+const BLOCKS = [...README.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language, text = '']) => ({
+  language,
+  text,
+}));
+
+/** The cells of all table rows whose first cell matches. */
+function rows(first: RegExp): string[][] {
+  return README.split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) => line.split('|').slice(1, -1))
+    .map((cells) => cells.map((cell) => cell.trim()))
+    .filter(([cell = '']) => first.test(cell));
+}
+
+describe('what the README says', () => {
+  let dataDir: string;
+  let server: ServerProcess;
+  let env: NodeJS.ProcessEnv;
+
+  beforeAll(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'parley-readme-'));
+    server = await startServer({ dataDir });
+    env = { PATH: process.env['PATH'], PORT: new URL(server.url).port, PARLEY_DATA_DIR: dataDir };
+  });
+
+  afterAll(async () => {
+    await server?.kill();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  it('to type by hand runs as printed, from the token to the events', async () => {
+    const script = BLOCKS.filter(({ language }) => language === 'sh').map(({ text }) => text);
+    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script.join('\n')], { env });
+    const answers: unknown[] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(answers).toMatchObject([
+      { type: 'code_generation', status: 'queued', priority: 'high' },
+      { status: 'in_progress', progress: 45, assigned_agent: 'agent-001' },
+      { agent_id: 'agent-001', next_heartbeat_in: 30, revoked_tasks: [] },
+      { status: 'completed', progress: 100, output_data: { files_generated: 12 } },
+      {
+        items: ['created', 'assigned', 'started', 'progress', 'completed'].map((what, index) => ({
+          event_type: `task.${what}`,
+          seq: index + 1,
+        })),
+      },
+    ]);
+  });
+
+  it('to type in two terminals is what .ci/run types in fresh clones', () => {
+    const commands = BLOCKS.filter(({ language }) => language === 'console').flatMap(({ text }) =>
+      text.trim().split(/ && |\n/),
+    );
+    const ci = readFileSync('.ci/run', 'utf8') + readFileSync('.ci/newcomer.mjs', 'utf8');
+    expect(commands).toContain('npm start');
+    expect(commands.filter((command) => !ci.includes(command))).toEqual([]);
+    expect(BLOCKS.filter(({ language }) => language !== 'console' && language !== 'sh')).toEqual([]);
+  });
+
+  it('of the demo is so: the workflow completes, the stage that fails is retried; two at once do not disturb each other', async () => {
+    const demos = [1, 2].map(() => run('node', ['examples/demo.mjs'], { env }));
+    for (const { stdout } of await Promise.all(demos)) {
+      expect(stdout).toMatch(/workflow\.completed/);
+      expect(stdout).toMatch(/code_generation +completed +2 /);
+      expect(stdout).toMatch(/completed in .* s, 4 attempts, \d+ events\.\n$/);
+    }
+  });
+
+  it('of the demo it says in one line when something is missing', async () => {
+    const away = run('node', ['examples/demo.mjs'], { env: { ...env, PORT: '1' } });
+    await expect(away).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^There is no Parley at .*npm start.*\n$/),
+    });
+    const locked = run('node', ['examples/demo.mjs'], {
+      env: { ...env, PARLEY_DATA_DIR: join(dataDir, 'none') },
+    });
+    await expect(locked).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^No access as admin .*\n$/),
+    });
+  });
+
+  it('of the configuration is every variable, with its default', () => {
+    const told = rows(/^`[A-Z_]+`$/).map(([name, fallback]) => [name, fallback]);
+    const known = Object.entries<EnvVariable<unknown>>(ENV_SCHEMA).map(([name, { fallback }]) => [
+      `\`${name}\``,
+      fallback === undefined ? '' : `\`${fallback}\``,
+    ]);
+    expect(told).toEqual(known);
+  });
+
+  it('it promises is named with tests that exist', () => {
+    const promises = rows(/^P\d$/);
+    expect(promises.length).toBeGreaterThan(0);
+    for (const [, , proofs = ''] of promises) {
+      const named = [...proofs.matchAll(/\[([^\]]+)\]\((test\/[^)]+)\)/g)];
+      expect(named).not.toEqual([]);
+      for (const [, title = '', file = ''] of named) {
+        expect(readFileSync(file, 'utf8')).toContain(`it('${title}'`);
+      }
+    }
+  });
+});

@@ -180,7 +180,7 @@ try {
   process.exitCode = 1;
   console.error(error instanceof Trouble ? error.message : error);
 } finally {
-  if (agents.length > 0) await end(agents, client);
   view?.close();
+  if (agents.length > 0) await end(agents, client);
 }
 process.exit();

@@ -12,8 +12,7 @@ export interface Origin {
 
 export const SYSTEM: Origin = { sourceAgent: null, correlationId: null };
 
-export type AgentEventType =
-  'agent.registered' | 'agent.updated' | 'agent.status_changed' | 'agent.deregistered';
+type AgentEventType = 'agent.registered' | 'agent.updated' | 'agent.status_changed' | 'agent.deregistered';
 
 interface Fact {
   readonly type: AgentEventType;

@@ -12,7 +12,7 @@ import { HeldWork } from './held-work.port.js';
 import { deleteAgent, LOCK_AGENT, updateAgent } from './persistence/agent-rows.js';
 
 /** What a PATCH may say; what it leaves out stays. `status: active` ends a drain. */
-export type AgentEdit = Partial<AgentProfile> & { readonly status?: 'active' };
+type AgentEdit = Partial<AgentProfile> & { readonly status?: 'active' };
 
 /** Changes of registered agents on request. All throw DomainError NOT_FOUND. */
 @Injectable()

@@ -10,7 +10,7 @@ import type { AgentRow } from './domain/agent.js';
 import { lockAgents, writeLiveness, type SignOfLife } from './persistence/agent-rows.js';
 
 /** An agent's own call: a sign of life. */
-export interface HeartbeatCommand {
+interface HeartbeatCommand {
   readonly projectId: string;
   readonly agentId: string;
   /** The session that calls, if it says so. */

@@ -8,7 +8,7 @@ import { HeldCounts } from './held-counts.js';
 import { HeldWork } from './held-work.port.js';
 
 /** What an agent says of itself with a heartbeat; the rest of a heartbeat's body is not believed. */
-export interface Heartbeat {
+interface Heartbeat {
   readonly performance_metrics?: Readonly<Record<string, unknown>>;
   readonly session_epoch?: number;
   /** Tasks it works on, started or not: their leases are renewed. */

@@ -2,6 +2,6 @@ export { AgentAccess } from './agent-access.js';
 export { AgentDirectory, type AgentKey } from './agent-directory.js';
 export { AgentPresence } from './agent-presence.js';
 export { AgentsModule } from './agents.module.js';
-export { type AgentRow, agentStatus } from './domain/agent.js';
+export type { AgentRow } from './domain/agent.js';
 export { HeldWork } from './held-work.port.js';
 export { lockAgents } from './persistence/agent-rows.js';

@@ -18,7 +18,7 @@ import { endSession } from './end-session.js';
 import { HeldWork } from './held-work.port.js';
 import { insertAgent, LAST_SEQ, updateAgent } from './persistence/agent-rows.js';
 
-export interface Registration {
+interface Registration {
   readonly key: AgentKey;
   readonly type: string;
   readonly profile: AgentProfile;
@@ -27,7 +27,7 @@ export interface Registration {
   readonly rotateSecret: boolean;
 }
 
-export interface Registered {
+interface Registered {
   readonly agent: Agent;
   /** false: it was there already, and began a new session. */
   readonly created: boolean;

@@ -2,13 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { toDomainError } from '../platform/http/error-mapping.js';
 import type { ErrorDetails } from '../shared/domain-error.js';
 import { ClaimsService, type AgentKey } from './claims.service.js';
+import { TaskReads } from './task-reads.service.js';
 import { taskView, type ClaimedTask, type TaskView } from './task-view.js';
-import { TasksService, type FencedReport } from './tasks.service.js';
+import type { TaskKey } from './persistence/task-rows.js';
+import { TasksService, type Actor, type FencedReport } from './tasks.service.js';
 
-/** One report of several, with the task's project as it is known, or undefined: the agent's own. */
+/** One report of several. */
 export interface NamedReport extends FencedReport {
   readonly task_id: string;
-  readonly projectId: string;
+  /** Where the task is, for agents that serve all projects; else it is looked up. */
+  readonly project_id?: string;
 }
 
 export type ReportAnswer =
@@ -25,6 +28,7 @@ export class ReportsService {
   constructor(
     private readonly tasks: TasksService,
     private readonly claims: ClaimsService,
+    private readonly reads: TaskReads,
   ) {}
 
   async take(
@@ -36,26 +40,26 @@ export class ReportsService {
     gone: AbortSignal,
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
     const each = Math.ceil(bytes / reports.length);
-    const answers = reports.map((report) => this.one(key, asAgent, report, each));
+    const places = await Promise.allSettled(
+      reports.map((report) => this.reads.locate(report.project_id ?? key.projectId, report.task_id)),
+    );
+    // Submitted in one go, the claim last: it sees the capacity that the reports free.
+    const actor = { agentId: asAgent, projectId: key.projectId };
+    const answers = reports.map((report, index) => this.one(report, places[index], actor, each));
     const claimed = claim === undefined ? undefined : this.claims.now(key, { ...claim, waitMs: 0 }, gone);
-    const items = await Promise.all(answers);
-    return claimed === undefined ? { items } : { items, claimed: await claimed };
+    const [items, next] = await Promise.all([Promise.all(answers), claimed]);
+    return next === undefined ? { items } : { items, claimed: next };
   }
 
   private async one(
-    key: AgentKey,
-    asAgent: string | null,
-    report: NamedReport,
+    { task_id: id, project_id: _place, ...told }: NamedReport,
+    place: PromiseSettledResult<TaskKey> | undefined,
+    actor: Actor,
     bytes: number,
   ): Promise<ReportAnswer> {
-    const { task_id: id, projectId, ...told } = report;
     try {
-      const task = await this.tasks.report(
-        { id, projectId },
-        told,
-        { agentId: asAgent, projectId: key.projectId },
-        bytes,
-      );
+      if (place?.status !== 'fulfilled') throw place?.reason;
+      const task = await this.tasks.report(place.value, told, actor, bytes);
       return { task_id: id, ok: true, task: taskView(task) };
     } catch (error) {
       const { code, message, details } = toDomainError(error);

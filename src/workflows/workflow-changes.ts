@@ -34,6 +34,8 @@ type Recorder = Pick<Transaction, 'now' | 'write' | 'record'>;
 export class WorkflowChanges {
   /** Tasks that stages became. */
   readonly started: NewStageTask[] = [];
+  /** A transaction may have begun before the one that changed the workflow last: time does not go back for it. */
+  private readonly now: string;
   private readonly rows: Map<string, ChangedStage>;
   private readonly changed = new Set<string>();
 
@@ -44,6 +46,7 @@ export class WorkflowChanges {
     stages: readonly StageRow[],
     private readonly outputs: ReadonlyMap<string, unknown>,
   ) {
+    this.now = into.now > current.updated_at ? into.now : current.updated_at;
     this.rows = new Map(stages.map((stage) => [stage.name, stage]));
     if (current.seq === 0) this.record('workflow.started');
   }
@@ -77,7 +80,7 @@ export class WorkflowChanges {
   }
 
   private move(step: StageStep): void {
-    const { now } = this.into;
+    const { now } = this;
     const stage = this.stage(step.stage);
     switch (step.command) {
       case 'start': {
@@ -115,7 +118,7 @@ export class WorkflowChanges {
       ...this.current,
       status: workflowAfter(by, this.current.status),
       error,
-      ended_at: this.into.now,
+      ended_at: this.now,
     };
     const cancelled = this.stages.filter(({ status }) => status === 'cancelled').map(({ name }) => name);
     this.record(END_EVENTS[by], {
@@ -141,7 +144,7 @@ export class WorkflowChanges {
   }
 
   private record(type: string, facts?: Readonly<Record<string, unknown>>): void {
-    this.current = { ...this.current, seq: this.current.seq + 1, updated_at: this.into.now };
+    this.current = { ...this.current, seq: this.current.seq + 1, updated_at: this.now };
     this.into.record(workflowEvent(this.current, type, facts));
   }
 

@@ -13,7 +13,7 @@ import {
 } from './persistence/workflow-reads.js';
 import type { WorkflowKey } from './persistence/workflow-rows.js';
 
-export interface WorkflowFilter {
+interface WorkflowFilter {
   readonly status?: string;
   readonly correlation_id?: string;
   readonly created_after?: string;

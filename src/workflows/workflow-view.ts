@@ -3,7 +3,7 @@ import type { WholeStage, WholeWorkflow } from './persistence/workflow-reads.js'
 import type { StageDefinition } from './persistence/workflow-rows.js';
 
 /** A stage as clients see it: as posted, and how it stands. See `StageDto` for what each field means. */
-export interface StageView extends StageDefinition {
+interface StageView extends StageDefinition {
   readonly status: StageStatus;
   readonly task_id: string | null;
   readonly started_at: string | null;

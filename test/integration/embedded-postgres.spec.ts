@@ -293,7 +293,7 @@ function notRun(reason: string): void {
   process.stderr.write(`NOT RUN: ${expect.getState().currentTestName}. ${reason}\n`);
 }
 
-const uidOf = (pid: number, text: string) => processesOf(text).find((one) => one.pid === pid)?.uid;
+const uidOf = (pid: number, text: string) => processesOf(text).find((found) => found.pid === pid)?.uid;
 
 function canEnterAs(uid: number, folder: string): boolean {
   return spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], { uid, gid: uid, cwd: '/' }).status === 0;

@@ -23,7 +23,7 @@ export interface Member {
   readonly credentials: Credentials;
 }
 
-export interface StoredEvent {
+interface StoredEvent {
   readonly type: string;
   readonly topic: string;
   readonly seq: number;

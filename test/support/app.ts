@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
@@ -47,8 +46,12 @@ export class TestApp {
     private readonly release: () => Promise<void>,
   ) {
     const fastify = app.getHttpAdapter().getInstance();
-    fastify.addHook('preHandler', async (request) => void this.seen.add(request.id));
-    fastify.addHook('onRequestAbort', async (request) => void this.aborted.add(request.id));
+    fastify.addHook('preHandler', async (request, reply) => {
+      this.seen.add(request.id);
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) this.aborted.add(request.id);
+      });
+    });
   }
 
   /** Without a slash at its end. */
@@ -92,8 +95,9 @@ export class TestApp {
     request.on('error', () => {});
     request.end(body === undefined ? undefined : JSON.stringify(body));
     await until(() => this.seen.has(id));
+    const closed = new Promise((resolve) => request.once('close', resolve));
     request.destroy();
-    await once(request, 'close');
+    await closed;
     await until(() => this.aborted.has(id));
   }
 

@@ -39,10 +39,19 @@ async function administrate(statement: string): Promise<void> {
 }
 
 /** Clones the migrated database; takes about 0.1 s. Drop it in `afterAll`. */
-export async function createDatabase(): Promise<TestDatabase> {
+export function createDatabase(): Promise<TestDatabase> {
+  return createFrom(testServer().database);
+}
+
+/** One that no migration has touched. */
+export function createEmptyDatabase(): Promise<TestDatabase> {
+  return createFrom('template0');
+}
+
+async function createFrom(template: string): Promise<TestDatabase> {
   const server = testServer();
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await administrate(`CREATE DATABASE ${name} TEMPLATE ${server.database} STRATEGY file_copy`);
+  await administrate(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`);
   const { host, port, user, password } = server;
   return {
     connection: new DatabaseConnection({ ...server, database: name }),

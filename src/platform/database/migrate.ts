@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { createDataSource } from '../../../config/data-source.js';
 import type { DatabaseConnection } from './database-connection.js';
@@ -42,7 +43,9 @@ async function migrateAlone(connection: DatabaseConnection): Promise<void> {
 }
 
 function reasonOf(error: unknown): string {
+  if (!isNativeError(error)) return String(error);
   // Node tries every address of a name, and joins what came of it in an error without a message.
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  return 'errors' in error && Array.isArray(error.errors)
+    ? error.errors.map(reasonOf).join('; ')
+    : error.message;
 }

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { DomainError } from '../../shared/domain-error.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -18,7 +19,8 @@ export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined) return state.startsWith('57P') || state.startsWith('08');
   return (
-    error instanceof Error &&
+    // Not instanceof: errors of Node's own may come from another realm than ours (in Jest they do).
+    isNativeError(error) &&
     !(error instanceof DomainError) &&
     !(error instanceof TypeError) &&
     isWireError(error)

@@ -61,7 +61,12 @@ export class ServerPulse implements OnModuleInit, OnApplicationBootstrap {
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.beat();
+    try {
+      await this.beat();
+    } catch (error) {
+      // The next beat tries again, and until then nothing expires.
+      this.logger.warn(`the first beat failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   private async beat(): Promise<false> {

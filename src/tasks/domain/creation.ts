@@ -7,6 +7,7 @@ import {
   type RetryPolicy,
   type Task,
   type TaskStatus,
+  utc,
 } from './task.js';
 
 /** A task to be created, with everything that was looked up or drawn for it before the first try. */
@@ -59,7 +60,8 @@ export function create(task: NewTask, around: Surroundings): Decision {
   assertAgent(task, around);
   const blocked = isBlocked(task, around);
   const { now } = around;
-  const due = task.not_before === undefined || task.not_before <= now;
+  const notBefore = task.not_before === undefined ? null : utc(task.not_before);
+  const due = notBefore === null || notBefore <= now;
   const priority = task.priority ?? 'normal';
   const created: Task = {
     id: task.id,
@@ -80,7 +82,7 @@ export function create(task: NewTask, around: Surroundings): Decision {
     required_capabilities: task.required_capabilities ?? [],
     timeout: task.timeout ?? 3600,
     retry_policy: { ...DEFAULT_RETRY_POLICY, ...task.retry_policy },
-    not_before: task.not_before ?? null,
+    not_before: notBefore,
     fairness_key: task.fairness_key ?? null,
     on_agent_unavailable: task.on_agent_unavailable ?? 'reject',
     on_dependency_failure: task.on_dependency_failure ?? 'fail',
@@ -98,7 +100,7 @@ export function create(task: NewTask, around: Surroundings): Decision {
     // Age in microseconds: tasks of one millisecond keep the order in which they came.
     vtime: Date.parse(now) * 1000 + around.ordinal,
     claimable: !blocked && due,
-    available_at: blocked || due ? null : (task.not_before ?? null),
+    available_at: blocked || due ? null : notBefore,
     assigned_at: null,
     lease_until: null,
     deadline_at: null,

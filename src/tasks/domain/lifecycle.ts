@@ -1,7 +1,7 @@
 import { DomainError, invalidTransition } from '../../shared/domain-error.js';
 import { afterFailure, ended, queued, type Circumstances } from './retry.js';
 import { assertAllowed } from './task.machine.js';
-import { earlier, isHeld, later, RANK, type Decision, type Priority, type Task } from './task.js';
+import { earlier, isHeld, later, RANK, type Decision, type Priority, type Task, utc } from './task.js';
 
 /** Ends a task on request. The holder learns of it by event and by its next heartbeat; repeating it changes nothing. */
 export function cancel(task: Task, reason: string, { now }: Circumstances): Decision {
@@ -81,18 +81,19 @@ export function edit(task: Task, changes: Edit, { now }: Circumstances): Decisio
   if (task.status !== 'blocked' && task.status !== 'queued')
     throw invalidTransition('task', task.status, 'edited');
   const priority = changes.priority ?? task.priority;
+  const notBefore = changes.not_before === undefined ? task.not_before : utc(changes.not_before);
   const edited: Task = {
     ...task,
     priority,
     rank: RANK[priority],
     timeout: changes.timeout ?? task.timeout,
     metadata: changes.metadata === undefined ? task.metadata : changes.metadata,
-    not_before: changes.not_before ?? task.not_before,
+    not_before: notBefore,
     updated_at: now,
   };
   const moved = task.status === 'queued' && changes.not_before !== undefined;
   const facts = [{ type: 'task.updated', details: { changed: Object.keys(changes) } }];
-  return { task: moved ? queued(edited, changes.not_before, now) : edited, facts };
+  return { task: moved ? queued(edited, notBefore, now) : edited, facts };
 }
 
 /** What the holder's agent row says about its life, when a lease is looked at; null when there is no such agent any more. */

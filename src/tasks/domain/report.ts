@@ -10,6 +10,7 @@ import {
   type Fact,
   type Task,
   type TaskError,
+  utc,
 } from './task.js';
 
 /** What a holder tells about its task. */
@@ -143,7 +144,10 @@ function told(task: Task, report: Report): Task {
     ...task,
     progress: report.progress ?? task.progress,
     output_data: report.output_data === undefined ? task.output_data : report.output_data,
-    estimated_completion: report.estimated_completion ?? task.estimated_completion,
+    estimated_completion:
+      report.estimated_completion === undefined
+        ? task.estimated_completion
+        : utc(report.estimated_completion),
   };
 }
 

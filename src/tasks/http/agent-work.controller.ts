@@ -5,11 +5,10 @@ import { AgentAccess } from '../../agents/index.js';
 import { Caller, Named, Scopes, type NamedProject } from '../../auth/index.js';
 import { ClientGone } from '../../platform/http/client-gone.decorator.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
-import { ClaimsService, type AgentKey } from '../claims.service.js';
-import { ReportsService, type NamedReport, type ReportAnswer } from '../reports.service.js';
-import { TaskReads } from '../task-reads.service.js';
+import { ClaimsService } from '../claims.service.js';
+import { ReportsService, type ReportAnswer } from '../reports.service.js';
 import type { ClaimedTask } from '../task-view.js';
-import { ClaimDto, ReportsDto, type TaskReportDto } from './report-task.dto.js';
+import { ClaimDto, ReportsDto } from './report-task.dto.js';
 import { ClaimAnswer, ReportsAnswer } from './task.dto.js';
 import { sizeOf } from './task-requests.js';
 
@@ -21,7 +20,6 @@ export class AgentWorkController {
     private readonly claims: ClaimsService,
     private readonly reports: ReportsService,
     private readonly access: AgentAccess,
-    private readonly reads: TaskReads,
   ) {}
 
   /** Claims tasks, never more than the agent's free capacity; waits for some if it is asked to. */
@@ -57,20 +55,10 @@ export class AgentWorkController {
     @Req() request: FastifyRequest,
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
     const key = await this.access.actingFor(caller, named, id);
-    const reports = await Promise.all(body.reports.map((report) => this.locate(key, report)));
     const claim =
       body.claim === undefined
         ? undefined
         : { max: body.claim.max_tasks ?? 1, sessionEpoch: body.session_epoch };
-    return this.reports.take(key, caller.agentId, reports, claim, sizeOf(request), gone);
-  }
-
-  /** An agent that serves all projects may say where its task is; else it is looked up. */
-  private async locate(
-    key: AgentKey,
-    { project_id: project, ...report }: TaskReportDto,
-  ): Promise<NamedReport> {
-    const { projectId } = await this.reads.locate(project ?? key.projectId, report.task_id);
-    return { ...report, projectId };
+    return this.reports.take(key, caller.agentId, body.reports, claim, sizeOf(request), gone);
   }
 }

@@ -16,7 +16,7 @@ import {
 import { MAX_STAGES } from '../domain/workflow.graph.js';
 import { CreateStageDto, WorkflowConfigurationDto } from './create-workflow.dto.js';
 
-export class WorkflowErrorDto {
+class WorkflowErrorDto {
   @TextField({ about: 'For programs.', max: 128, example: 'COMPILE_ERROR' })
   code: string;
 
@@ -28,7 +28,7 @@ export class WorkflowErrorDto {
 }
 
 /** A stage as it is answered: as posted, and how it stands. */
-export class StageDto extends CreateStageDto {
+class StageDto extends CreateStageDto {
   @ChoiceField({
     about: 'skipped: never started. cancelled: stopped while it ran.',
     values: STAGE_STATUSES,

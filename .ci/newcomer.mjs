@@ -94,10 +94,16 @@ function familyOf(pid, home) {
   return [...family.values()];
 }
 
+/** Those of them that still run. */
+function alive(family) {
+  const now = new Set(processes().map(({ pid, start }) => `${pid} ${start}`));
+  return family.filter(({ pid, start }) => now.has(`${pid} ${start}`));
+}
+
 const gone = (family) =>
-  until('the end of every process', 15_000, () => {
-    const alive = new Set(processes().map(({ pid, start }) => `${pid} ${start}`));
-    return !family.some(({ pid, start }) => alive.has(`${pid} ${start}`));
+  until('the end of every process', 15_000, () => alive(family).length === 0).catch((error) => {
+    const left = alive(family).map(({ pid, command }) => `${pid} ${command}`);
+    throw new Error(`${error.message}; left: ${left.join(', ')}`);
   });
 
 class Newcomer {
@@ -176,8 +182,9 @@ class Newcomer {
 
   /** Whatever a failed check left running. */
   clear() {
-    const family = this.server ? familyOf(this.server.pid, this.home) : [];
-    for (const { pid } of family) {
+    if (this.server === undefined) return;
+    const family = [...familyOf(this.server.pid, this.home), ...(this.server.family ?? [])];
+    for (const { pid } of alive(family)) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
@@ -262,7 +269,7 @@ if (isRoot) {
     const id = (flag) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }));
     await meet('an ordinary user', { uid: id('-u'), gid: id('-g') });
   } finally {
-    execFileSync('userdel', [name]);
+    execFileSync('userdel', ['--force', name]);
   }
 }
 writeFileSync(process.argv[2] ?? '/dev/null', `${passed} ${failed}\n`);

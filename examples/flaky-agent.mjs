@@ -1,4 +1,4 @@
-// An agent that fails: the first attempt at each task ends with an error, the retry succeeds. It pulls, like pull-agent.mjs.
+// An agent that fails: the first attempt at each task ends with an error, the next succeeds. It pulls, like pull-agent.mjs.
 // Usage: node examples/flaky-agent.mjs [id] [project]
 import { handBack, keepAlive, pause, perform, register, run } from './parley.mjs';
 
@@ -13,21 +13,23 @@ const profile = {
   configuration: { max_concurrent_tasks: 1 },
 };
 
-/** What is thrown is reported: `code` and `message` are the task's error, and the retry policy decides what comes next. */
-async function* generate(task, signal) {
-  yield { progress: 20, output_data: { current_operation: 'generating_models' } };
-  await pause(300, signal);
-  // A task that comes again carries the error of its last attempt.
-  if (task.error === null) {
-    throw Object.assign(new Error('unexpected token (on purpose)'), { code: 'COMPILE_ERROR' });
-  }
-  yield { progress: 70, output_data: { current_operation: 'generating_api_routes' } };
-  await pause(300, signal);
-  return { files_generated: 12 };
-}
+/** What is thrown is reported: `code` and `message` are the task's error, and its retry policy decides what comes next. */
+const generator = (client) =>
+  async function* generate(task, signal) {
+    yield { progress: 20, output_data: { current_operation: 'generating_models' } };
+    await pause(300, signal);
+    const { attempts } = await client.call('GET', `/tasks/${task.id}/history`);
+    if (!attempts.some(({ outcome }) => outcome === 'failed')) {
+      throw Object.assign(new Error('unexpected token (on purpose)'), { code: 'COMPILE_ERROR' });
+    }
+    yield { progress: 70, output_data: { current_operation: 'generating_api_routes' } };
+    await pause(300, signal);
+    return { files_generated: 12 };
+  };
 
 await run(async (stop) => {
   const { client, session_epoch } = await register(profile, stop);
+  const generate = generator(client);
   const held = new Map();
   const beat = (body) => client.call('POST', `/agents/${id}/heartbeat`, body);
   const report = ({ task_id, ...body }) => client.call('PATCH', `/tasks/${task_id}`, body);

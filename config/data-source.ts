@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { DataSource } from 'typeorm';
-import { FirstSchema1700000000000 } from '../migrations/1700000000000-first-schema.js';
+import { MIGRATIONS } from '../migrations/index.js';
 import { AgentEntity } from '../src/agents/persistence/agent.entity.js';
 import { ClientEntity } from '../src/auth/persistence/client.entity.js';
 import { SigningKeyEntity } from '../src/auth/persistence/signing-key.entity.js';
@@ -10,9 +10,6 @@ import { TaskAttemptEntity } from '../src/tasks/persistence/task-attempt.entity.
 import { TaskDependencyEntity } from '../src/tasks/persistence/task-dependency.entity.js';
 import { WorkflowEntity } from '../src/workflows/persistence/workflow.entity.js';
 import { WorkflowStageEntity } from '../src/workflows/persistence/workflow-stage.entity.js';
-
-/** Every migration, in order. */
-const MIGRATIONS = [FirstSchema1700000000000];
 
 /**
  * What TypeORM knows of the schema; a test holds it against what the migrations make. `events` is not here, since TypeORM

@@ -139,7 +139,7 @@ export function connect(client) {
       (token) => give({ token, after }),
       () => give({}),
     );
-  const socket = io(SERVER, { path: '/ws', transports: ['websocket'], auth });
+  const socket = io(SERVER, { path: '/ws', transports: ['websocket'], reconnectionDelayMax: 2000, auth });
   const again = () => setTimeout(() => socket.connect(), 1000);
   socket.on('event', ({ cursor }) => (after = cursor));
   // Socket.IO itself tries again when a connection is lost, but not when the server ended or refused it.

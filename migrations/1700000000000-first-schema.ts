@@ -89,7 +89,6 @@ export class FirstSchema1700000000000 implements MigrationInterface {
         correlation_id text NOT NULL,
         body_hash text NOT NULL,
         run int NOT NULL DEFAULT 1,
-        settled boolean NOT NULL DEFAULT true,
         seq bigint NOT NULL,
         created_at timestamptz NOT NULL,
         updated_at timestamptz NOT NULL,
@@ -98,7 +97,6 @@ export class FirstSchema1700000000000 implements MigrationInterface {
       ) WITH (fillfactor = 80);
       CREATE INDEX workflows_listed ON workflows (project_id, created_at DESC, id DESC);
       CREATE INDEX workflows_by_status ON workflows (project_id, status, created_at DESC, id DESC);
-      CREATE INDEX workflows_unsettled ON workflows (id, project_id) WHERE NOT settled;
 
       CREATE TABLE workflow_stages (
         workflow_id text NOT NULL,

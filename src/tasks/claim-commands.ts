@@ -121,7 +121,7 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, ClaimedTask[]> 
     batch: Batch,
     outcomes: Outcome<ClaimedTask[]>[],
   ): void {
-    const inOrder = [...rows].sort((a, b) => a.rank - b.rank || a.vtime - b.vtime || (a.id < b.id ? -1 : 1));
+    const inOrder = rows.toSorted((a, b) => a.rank - b.rank || a.vtime - b.vtime || (a.id < b.id ? -1 : 1));
     for (const row of inOrder) {
       const { want_index: wantIndex, ...task } = row;
       // The statement has counted this event already.

@@ -1,15 +1,9 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { AgentDirectory, AgentPresence, type AgentRow } from '../agents/index.js';
+import { AgentDirectory, AgentPresence, type AgentKey, type AgentRow } from '../agents/index.js';
 import { notFound } from '../shared/domain-error.js';
 import { Dispatcher } from './dispatcher.js';
 import type { ClaimedTask } from './task-view.js';
 import { TasksService } from './tasks.service.js';
-
-export interface AgentKey {
-  readonly id: string;
-  /** `*` for an agent that serves all projects. */
-  readonly projectId: string;
-}
 
 /** What an agent asks for. */
 export interface Ask {

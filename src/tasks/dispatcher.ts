@@ -94,7 +94,9 @@ export class Dispatcher implements OnModuleInit {
   private async look(): Promise<void> {
     if (this.waiters.size === 0) return;
     await this.routes.refresh();
-    for (const waiter of [...this.waiters]) this.wake(waiter);
+    // A woken waiter may be back before the round is over: only those who wait now are woken.
+    const waiting = Array.from(this.waiters);
+    for (const waiter of waiting) this.wake(waiter);
   }
 
   private wake(waiter: Waiter): void {

@@ -3,4 +3,4 @@ export { TaskWriter, type NewStageTask } from './task-writer.js';
 export { TaskWatch } from './task-watch.js';
 export { ParentWorkflows, type ParentWorkflow } from './parent-workflows.port.js';
 export { PRIORITIES, type Priority, type RetryPolicy, type Task, type TaskStatus } from './domain/task.js';
-export { RetryPolicyDto, TYPE_PATTERN } from './http/create-task.dto.js';
+export { RetryPolicyDto } from './dto/create-task.dto.js';

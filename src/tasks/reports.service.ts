@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { toDomainError } from '../platform/http/error-mapping.js';
 import type { ErrorDetails } from '../shared/domain-error.js';
-import { ClaimsService, type AgentKey } from './claims.service.js';
+import type { AgentKey } from '../agents/index.js';
+import { ClaimsService } from './claims.service.js';
 import { TaskReads } from './task-reads.service.js';
 import { taskView, type ClaimedTask, type TaskView } from './task-view.js';
 import type { TaskKey } from './persistence/task-rows.js';

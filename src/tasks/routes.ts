@@ -69,7 +69,7 @@ export class Routes implements OnModuleInit {
   async idOf(key: RouteKey): Promise<number> {
     const known = this.ids.get(cacheKey(key));
     if (known !== undefined) return known;
-    const capabilities = [...new Set(key.capabilities)].sort();
+    const capabilities = [...new Set(key.capabilities)].toSorted();
     const values = [key.projectId, key.agentType, capabilities, key.assignedAgent ?? ''];
     await this.database.query(MAKE_ROUTE, values);
     const [route] = await this.database.query<Route>(FIND_ROUTE, values);
@@ -118,5 +118,5 @@ export class Routes implements OnModuleInit {
 }
 
 function cacheKey({ projectId, agentType, capabilities, assignedAgent }: RouteKey): string {
-  return JSON.stringify([projectId, agentType, [...new Set(capabilities)].sort(), assignedAgent ?? '']);
+  return JSON.stringify([projectId, agentType, [...new Set(capabilities)].toSorted(), assignedAgent ?? '']);
 }

@@ -87,11 +87,7 @@ export class TaskCommands implements BatchHandler<TaskCommand, TaskResult> {
     batch: Batch,
   ): Outcome<TaskResult>[] {
     // The rows' shapes are the statements' above.
-    const [workflows = [], locked = [], existing = []] = loaded as unknown as [
-      ParentWorkflow[],
-      Task[],
-      KeyRow[],
-    ];
+    const [workflows, locked, existing] = loaded as unknown as [ParentWorkflow[], Task[], KeyRow[]];
     const changes = new TaskChanges(batch, locked);
     const exists = new Set(existing.map((row) => rowKey(row.project_id, row.id)));
     const parents = new Map(

@@ -44,7 +44,7 @@ describe('a fleet of real processes', () => {
     admin = await tokenOf(String(id), String(secret));
   });
   afterEach(async () => {
-    await Promise.all(agents.splice(0).map((agent) => agent.end()));
+    await Promise.all(agents.splice(0).map((one) => one.end()));
   });
   afterAll(async () => {
     await server.kill('SIGTERM');

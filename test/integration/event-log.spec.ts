@@ -123,7 +123,7 @@ describe('the log', () => {
     for (const { seen } of processes) {
       expect(seen).toHaveLength(total);
       expect(seen.map((event) => event.pos)).toEqual(reference);
-      expect(reference).toEqual([...reference].sort((a, b) => a - b));
+      expect(reference).toEqual(reference.toSorted((a, b) => a - b));
       for (let i = 0; i < WRITERS; i += 1) {
         const seqs = seen.filter((event) => event.aggregateId === `w${i}`).map((event) => event.seq);
         expect(seqs).toEqual(Array.from({ length: EVENTS_EACH }, (_, n) => n + 1));

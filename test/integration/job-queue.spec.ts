@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { BullmqJobQueue } from '../../src/platform/job-queue/job-queue.bullmq.js';
 import { jobQueueContract } from '../contracts/job-queue.contract.js';
@@ -9,6 +10,9 @@ const OPTIONS = '-c search_path=bullmq';
 const NOW = new Date(0);
 
 let database: TestDatabase;
+
+// Some tests make trouble on purpose.
+Logger.overrideLogger(false);
 
 beforeAll(async () => {
   database = await createDatabase();

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
 import { Database } from '../../src/platform/database/database.js';
 import { LogWriter } from '../../src/platform/database/log-writer.js';
@@ -51,6 +52,9 @@ class Process {
     await Promise.all([this.transactor.close(), this.database.close()]);
   }
 }
+
+// Some tests make trouble on purpose.
+Logger.overrideLogger(false);
 
 describe('the pulse of the servers', () => {
   let database: TestDatabase;

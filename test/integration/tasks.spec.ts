@@ -398,10 +398,8 @@ describe('tasks over HTTP', () => {
   it('takes a client’s id as an idempotency key', async () => {
     const body = { id: unique('mine'), type: unique('once'), input_data: { a: 1, b: 2 } };
     const answers = await Promise.all(Array.from({ length: 10 }, () => post(body)));
-    expect(answers.map((answer) => answer.status).sort()).toEqual([
-      ...Array.from({ length: 9 }, () => 200),
-      201,
-    ]);
+    expect(answers.filter((answer) => answer.status === 201)).toHaveLength(1);
+    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(9);
     expect(await post({ ...body, input_data: { b: 2, a: 1 } })).toMatchObject({ status: 200 });
     expect(await post({ ...body, input_data: { a: 2 } })).toMatchObject({
       status: 409,

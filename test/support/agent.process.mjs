@@ -13,7 +13,7 @@ const {
 } = JSON.parse(process.argv[2] ?? '{}');
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 
-async function call(method, path, body) {
+async function call(path, body, method = 'POST') {
   for (;;) {
     try {
       const answer = await fetch(`${url}/api/v1${path}`, {
@@ -31,28 +31,28 @@ async function call(method, path, body) {
 
 async function beat() {
   for (;;) {
-    await call('POST', `/agents/${id}/heartbeat`, { status: 'active' });
+    await call(`/agents/${id}/heartbeat`, { status: 'active' });
     await sleep(beatMs);
   }
 }
 
 async function work(task) {
   const fence = { lease_token: task.lease_token };
-  const started = await call('PATCH', `/tasks/${task.id}`, { status: 'in_progress', ...fence });
+  const started = await call(`/tasks/${task.id}`, { status: 'in_progress', ...fence }, 'PATCH');
   say({ started: task.id, attempt: task.attempt, status: started.status });
   if (hold) await new Promise((resolve) => process.once('SIGUSR1', resolve));
   await sleep(workMs);
-  const done = await call('PATCH', `/tasks/${task.id}`, {
+  const done = await call(`/tasks/${task.id}`, {
     status: 'completed',
     output_data: { by: id },
     ...fence,
-  });
+  }, 'PATCH');
   say({ reported: task.id, attempt: task.attempt, status: done.status, code: done.body.error?.code });
 }
 
 void beat();
 for (;;) {
-  const { status, body } = await call('POST', `/agents/${id}/claim`, { max_tasks: maxTasks, wait_ms: 2000 });
+  const { status, body } = await call(`/agents/${id}/claim`, { max_tasks: maxTasks, wait_ms: 2000 });
   if (status !== 200) say({ claim: status, code: body.error?.code });
   await Promise.all((body.items ?? []).map(work));
 }

@@ -6,10 +6,8 @@ import {
   TextField,
   TextListField,
 } from '../../platform/http/fields.js';
-import { ID_PATTERN } from '../../shared/ids.js';
+import { ID_PATTERN, TYPE_PATTERN } from '../../shared/ids.js';
 
-/** An agent's type is a segment of its topics, so it has no dots. */
-const TYPE_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 const URL_PATTERN = /^https?:\/\/\S+$/i;
 
 const ABOUT_CONFIGURATION =

@@ -112,6 +112,6 @@ export class BatchRun {
     }
     return [...byHandler.entries()]
       .map(([handler, entries]) => ({ handler, entries }))
-      .sort((a, b) => a.handler.order - b.handler.order);
+      .toSorted((a, b) => a.handler.order - b.handler.order);
   }
 }

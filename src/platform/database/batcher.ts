@@ -59,7 +59,7 @@ export class Batcher {
     return new Promise<R>((resolve, reject) => {
       const entry = { handler, command, bytes, expiresAt: Date.now() + COMMAND_LIFETIME_MS, resolve, reject };
       // A handler's own commands and results come back to it alone, whatever else shares its batch.
-      this.waiting.push(entry as unknown as Entry);
+      this.waiting.push(entry as Entry);
       this.waitingBytes += bytes;
       // setImmediate: whatever this turn of the event loop still brings joins the batch, at no delay.
       this.running ??= new Promise<void>((done) => setImmediate(() => void this.drain().finally(done)));
@@ -106,7 +106,10 @@ export class Batcher {
         const refusal = toRefusal(error);
         // A lone command that lost a race (a unique key, a deadlock) is done again where it may wait.
         const again = entries.length === 1 && isWorthRepeating(error);
-        for (const entry of entries) again ? this.slowPath.add(entry) : entry.reject(refusal);
+        for (const entry of entries) {
+          if (again) this.slowPath.add(entry);
+          else entry.reject(refusal);
+        }
         return;
       }
       this.logger.warn(

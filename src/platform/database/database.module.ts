@@ -1,43 +1,25 @@
 import { Global, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { DataSource } from 'typeorm';
-import { createDataSource } from '../../../config/data-source.js';
 import { Readiness } from '../health/readiness.service.js';
 import { Sweeps } from '../sweeps/sweeps.js';
 import { Batcher } from './batcher.js';
 import { Database } from './database.js';
-import { DatabaseConnection } from './database-connection.js';
 import { LogWriter } from './log-writer.js';
 import { ServerPulse } from './server-pulse.js';
 import { Transactor } from './transactor.js';
 
-const TYPEORM_CONNECTIONS = 2;
 const PING = { name: 'ping', text: 'SELECT 1' };
 
 /** All doors to Postgres. The connection itself is given by the composition root, since Postgres outlives the application. */
 @Global()
 @Module({
-  providers: [
-    Database,
-    LogWriter,
-    Batcher,
-    Transactor,
-    Sweeps,
-    ServerPulse,
-    {
-      provide: DataSource,
-      inject: [DatabaseConnection],
-      useFactory: (connection: DatabaseConnection) =>
-        createDataSource({ ...connection.serving('typeorm'), max: TYPEORM_CONNECTIONS }).initialize(),
-    },
-  ],
-  exports: [Database, LogWriter, Batcher, Transactor, Sweeps, ServerPulse, DataSource],
+  providers: [Database, LogWriter, Batcher, Transactor, Sweeps, ServerPulse],
+  exports: [Database, LogWriter, Batcher, Transactor, Sweeps, ServerPulse],
 })
 export class DatabaseModule implements OnApplicationShutdown {
   constructor(
     private readonly database: Database,
     private readonly batcher: Batcher,
     private readonly transactor: Transactor,
-    private readonly dataSource: DataSource,
     readiness: Readiness,
   ) {
     readiness.add('database', () => database.query(PING));
@@ -46,6 +28,6 @@ export class DatabaseModule implements OnApplicationShutdown {
   /** HTTP is closed and the sweeps have ended: what they submitted is committed, then the connections go. */
   async onApplicationShutdown(): Promise<void> {
     await this.batcher.close();
-    await Promise.all([this.transactor.close(), this.database.close(), this.dataSource.destroy()]);
+    await Promise.all([this.transactor.close(), this.database.close()]);
   }
 }

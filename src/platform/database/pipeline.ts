@@ -119,7 +119,8 @@ class Pipeline implements pg.Submittable {
 }
 
 function parserOf(dataTypeID: number): (text: string) => unknown {
-  return pg.types.getTypeParser(dataTypeID, 'text');
+  // pg types a parser's result as any.
+  return pg.types.getTypeParser(dataTypeID, 'text') as (text: string) => unknown;
 }
 
 /** Numbers, booleans, strings and null as text; string arrays as Postgres array literals. Objects are the caller's JSON. */

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type pg from 'pg';
-import { BullmqSession, type JobHandler } from './bullmq-session.js';
+import type { BullmqSession, JobHandler } from './bullmq-session.js';
 import { type Job, JobQueue } from './job-queue.port.js';
 
 const WATCH_MS = 5_000;
@@ -13,7 +13,7 @@ export class BullmqJobQueue extends JobQueue {
   private readonly logger = new Logger('JobQueue');
   private readonly handlers = new Map<string, JobHandler>();
   private session: BullmqSession | undefined;
-  private watching: Promise<void> | undefined;
+  private looking: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private away = false;
 
@@ -44,31 +44,40 @@ export class BullmqJobQueue extends JobQueue {
   /** @param work false: only adds jobs, and leaves them to other processes */
   async open(work: boolean): Promise<void> {
     if (!work) this.handlers.clear();
-    await this.watch();
-    this.timer = setInterval(() => {
-      this.watching ??= this.watch().finally(() => (this.watching = undefined));
-    }, WATCH_MS);
+    this.timer = setInterval(() => void this.look(), WATCH_MS);
+    await this.look();
   }
 
   /** Resolves when the jobs that are being done are done. */
   async close(): Promise<void> {
     clearInterval(this.timer);
-    await this.watching;
+    await this.looking;
     await this.session?.close(false);
     this.session = undefined;
+  }
+
+  private look(): Promise<void> {
+    this.looking ??= this.watch().finally(() => (this.looking = undefined));
+    return this.looking;
   }
 
   private async watch(): Promise<void> {
     try {
       const doubtful = this.session !== undefined && (this.session.inDoubt || (await this.session.isStuck()));
       if (doubtful) this.discard();
-      this.session ??= await BullmqSession.open(this.settings, this.handlers);
+      this.session ??= await this.openSession();
       if (this.away) this.logger.log('the job queue is back');
       this.away = false;
     } catch (error) {
       this.discard();
       this.isAway(error);
     }
+  }
+
+  private async openSession(): Promise<BullmqSession> {
+    // Loaded when it is opened: loading it takes an eighth of a start, and no start waits for it.
+    const bullmq = await import('./bullmq-session.js');
+    return bullmq.BullmqSession.open(this.settings, this.handlers);
   }
 
   private discard(): void {

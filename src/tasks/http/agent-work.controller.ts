@@ -8,9 +8,9 @@ import { Refuses } from '../../platform/http/refuses.decorator.js';
 import { ClaimsService } from '../claims.service.js';
 import { ReportsService, type ReportAnswer } from '../reports.service.js';
 import type { ClaimedTask } from '../task-view.js';
-import { ClaimDto, ReportsDto } from './report-task.dto.js';
+import { ClaimDto, ReportsDto } from '../dto/report-task.dto.js';
 import { ClaimAnswer, ReportsAnswer } from './task.dto.js';
-import { sizeOf } from './task-requests.js';
+import { sizeOf } from '../task-change.js';
 
 /** An agent gets work and reports on it. */
 @ApiTags('agents')

@@ -13,8 +13,8 @@ import {
   TimeField,
 } from '../../platform/http/fields.js';
 import { PRIORITIES, TASK_STATUSES, type Priority, type TaskStatus } from '../domain/task.js';
-import { RetryPolicyDto } from './create-task.dto.js';
-import { TaskErrorDto } from './report-task.dto.js';
+import { RetryPolicyDto } from '../dto/create-task.dto.js';
+import { TaskErrorDto } from '../dto/report-task.dto.js';
 
 /** A task as it is answered (CONTRACT §4). */
 export class TaskDto {

@@ -23,9 +23,9 @@ import { TaskReads } from '../task-reads.service.js';
 import { TaskTransactions } from '../task-transactions.js';
 import { taskView, type TaskView } from '../task-view.js';
 import { TasksService } from '../tasks.service.js';
-import { actorOf, changeOf, sizeOf } from './task-requests.js';
-import { CreateTaskBatchDto, CreateTaskDto } from './create-task.dto.js';
-import { UpdateTaskDto } from './report-task.dto.js';
+import { actorOf, changeOf, sizeOf } from '../task-change.js';
+import { CreateTaskBatchDto, CreateTaskDto } from '../dto/create-task.dto.js';
+import { UpdateTaskDto } from '../dto/report-task.dto.js';
 import { TaskDto, TaskHistoryDto, TaskListAnswer, TaskResultDto } from './task.dto.js';
 import { TaskListQuery, WaitQuery } from './task-queries.dto.js';
 
@@ -116,10 +116,7 @@ export class TasksController {
     @Req() request: FastifyRequest,
   ): Promise<TaskView> {
     const key = await this.reads.locate(projectForRead(caller, named), id);
-    const change = changeOf(
-      caller,
-      leaseToken === undefined ? body : { ...body, lease_token: body.lease_token ?? leaseToken },
-    );
+    const change = changeOf(caller, body, leaseToken);
     if (change.kind === 'edit') return taskView(await this.tasks.edit(key, change.edit, actorOf(caller)));
     return taskView(await this.tasks.report(key, change.report, actorOf(caller), sizeOf(request)));
   }

@@ -1,9 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Messages, type Session } from '../../events/index.js';
 import { DomainError } from '../../shared/domain-error.js';
-import { ClaimsService, type AgentKey } from '../claims.service.js';
-import { changeOf, actorOf } from '../http/task-requests.js';
-import { ClaimDto, TaskReportDto } from '../http/report-task.dto.js';
+import type { AgentKey } from '../../agents/index.js';
+import { ClaimsService } from '../claims.service.js';
+import { changeOf, actorOf } from '../task-change.js';
+import { ClaimDto, TaskReportDto } from '../dto/report-task.dto.js';
 import { TaskReads } from '../task-reads.service.js';
 import { taskView, type ClaimedTask, type TaskView } from '../task-view.js';
 import { TasksService } from '../tasks.service.js';

@@ -9,7 +9,8 @@ import {
   TextField,
   TextListField,
 } from '../../platform/http/fields.js';
-import { PRIORITIES, type Priority, RetryPolicyDto, TYPE_PATTERN } from '../../tasks/index.js';
+import { TYPE_PATTERN } from '../../shared/ids.js';
+import { PRIORITIES, type Priority, RetryPolicyDto } from '../../tasks/index.js';
 import { DEFAULT_CONFIGURATION, FAILURE_STRATEGIES, type FailureStrategy } from '../domain/workflow.js';
 import { MAX_STAGES } from '../domain/workflow.graph.js';
 

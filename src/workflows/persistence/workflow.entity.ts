@@ -10,7 +10,6 @@ import type { WorkflowRow } from './workflow-rows.js';
 // TypeORM cannot say DESC.
 @Index('workflows_listed', { synchronize: false })
 @Index('workflows_by_status', { synchronize: false })
-@Index('workflows_unsettled', ['id', 'project_id'], { where: 'NOT settled' })
 export class WorkflowEntity implements WorkflowRow {
   @PrimaryColumn('text') id: string;
   @PrimaryColumn('text') project_id: string;
@@ -23,7 +22,6 @@ export class WorkflowEntity implements WorkflowRow {
   @Column('text') correlation_id: string;
   @Column('text') body_hash: string;
   @Column('int', { default: 1 }) run: number;
-  @Column('boolean', { default: true }) settled: boolean;
   @bigintColumn() seq: number;
   @timeColumn() created_at: string;
   @timeColumn() updated_at: string;

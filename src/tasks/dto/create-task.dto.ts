@@ -10,11 +10,8 @@ import {
   TextListField,
   TimeField,
 } from '../../platform/http/fields.js';
-import { ID_PATTERN } from '../../shared/ids.js';
+import { ID_PATTERN, TYPE_PATTERN } from '../../shared/ids.js';
 import { PRIORITIES, type Priority } from '../domain/task.js';
-
-/** A task's type is a segment of its topics, so it has no dots. */
-export const TYPE_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 export class RetryPolicyDto {
   @IntField({ about: 'Attempts in all, the first included.', min: 1, max: 100, default: 3, example: 3 })

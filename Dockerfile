@@ -20,6 +20,7 @@ WORKDIR /parley
 COPY --from=packages /parley/node_modules node_modules
 COPY --from=build /parley/dist dist
 COPY package.json ./
+# The image's own user `node`, by number: so Kubernetes can see that it is not root.
 USER 1000
 EXPOSE 3000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s \

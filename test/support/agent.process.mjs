@@ -42,11 +42,15 @@ async function work(task) {
   say({ started: task.id, attempt: task.attempt, status: started.status });
   if (hold) await new Promise((resolve) => process.once('SIGUSR1', resolve));
   await sleep(workMs);
-  const done = await call(`/tasks/${task.id}`, {
-    status: 'completed',
-    output_data: { by: id },
-    ...fence,
-  }, 'PATCH');
+  const done = await call(
+    `/tasks/${task.id}`,
+    {
+      status: 'completed',
+      output_data: { by: id },
+      ...fence,
+    },
+    'PATCH',
+  );
   say({ reported: task.id, attempt: task.attempt, status: done.status, code: done.body.error?.code });
 }
 

@@ -27,7 +27,8 @@ export class TaskPlanner {
     private readonly agents: AgentDirectory,
   ) {}
 
-  async plan(projectId: string, posted: PostedTask): Promise<PlannedTask> {
+  /** @param requestCorrelation stands in where neither the task nor a workflow gives one; no part of the task's identity */
+  async plan(projectId: string, posted: PostedTask, requestCorrelation?: string): Promise<PlannedTask> {
     const id = posted.id ?? newId();
     const dependencies = [...new Set(posted.dependencies ?? [])];
     if (dependencies.includes(id)) {
@@ -42,11 +43,14 @@ export class TaskPlanner {
       capabilities: named === undefined ? (posted.required_capabilities ?? []) : [],
       assignedAgent: named ?? null,
     });
+    const correlation =
+      posted.parent_workflow_id === undefined ? requestCorrelation?.slice(0, 128) : undefined;
     const task: NewTask = {
       ...posted,
       id,
       project_id: projectId,
       dependencies,
+      correlation_id: posted.correlation_id ?? correlation,
       route,
       body_hash: bodyHash(posted),
     };

@@ -33,16 +33,21 @@ export class TasksService {
     private readonly presence: AgentPresence,
   ) {}
 
-  /** @param bytes size of the request, for the bounds of batch and queue */
-  async create(projectId: string, posted: PostedTask, actor: Actor, bytes: number): Promise<TaskResult> {
-    const planned = await this.planner.plan(projectId, posted);
+  /** @param request its size, for the bounds of batch and queue, and the correlation id it carried */
+  async create(
+    projectId: string,
+    posted: PostedTask,
+    actor: Actor,
+    request: { readonly bytes: number; readonly correlationId: string | undefined },
+  ): Promise<TaskResult> {
+    const planned = await this.planner.plan(projectId, posted, request.correlationId);
     const command = {
       kind: 'create' as const,
       ...planned,
       chosenId: posted.id !== undefined,
       source: actor.agentId,
     };
-    return this.batcher.submit(this.commands, command, bytes);
+    return this.batcher.submit(this.commands, command, request.bytes);
   }
 
   async report(key: TaskKey, report: FencedReport, actor: Actor, bytes: number): Promise<Task> {

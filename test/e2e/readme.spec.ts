@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -20,7 +20,7 @@ const VARIABLES = [...README.matchAll(/^\| `([A-Z_]+)` +\| (?:`(.*?)`)? *\|/gm)]
   fallback,
 ]);
 
-describe('what the README says', () => {
+describe('the README', () => {
   let dataDir: string;
   let server: ServerProcess;
   let env: NodeJS.ProcessEnv;
@@ -36,13 +36,13 @@ describe('what the README says', () => {
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  it('to type by hand runs as printed, from the token to the events', async () => {
+  it('has commands that run as printed, from the token to the events', async () => {
     const script = BLOCKS.filter(({ language }) => language === 'sh').map(({ text }) => text);
     const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script.join('\n')], { env });
-    const answers: unknown[] = stdout
+    const answers = stdout
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line));
+      .map((line): unknown => JSON.parse(line));
     expect(answers).toMatchObject([
       { type: 'code_generation', status: 'queued', priority: 'high' },
       { status: 'in_progress', progress: 45, assigned_agent: 'agent-001' },
@@ -57,7 +57,7 @@ describe('what the README says', () => {
     ]);
   });
 
-  it('to type in two terminals is what .ci/run types in fresh clones', () => {
+  it('has in two terminals what .ci/run types in fresh clones', () => {
     const commands = BLOCKS.filter(({ language }) => language === 'console').flatMap(({ text }) =>
       text.trim().split(/ && |\n/),
     );
@@ -67,7 +67,7 @@ describe('what the README says', () => {
     expect(BLOCKS.filter(({ language }) => language !== 'console' && language !== 'sh')).toEqual([]);
   });
 
-  it('of the demo is so: the workflow completes, the stage that fails is retried; two at once do not disturb each other', async () => {
+  it('has a demo that completes with one retry, also two at the same time', async () => {
     const demos = [1, 2].map(() => run('node', ['examples/demo.mjs'], { env }));
     for (const { stdout } of await Promise.all(demos)) {
       expect(stdout).toMatch(/workflow\.completed/);
@@ -76,7 +76,7 @@ describe('what the README says', () => {
     }
   });
 
-  it('of the demo it says in one line when something is missing', async () => {
+  it('has a demo that says in one line what is missing', async () => {
     const away = run('node', ['examples/demo.mjs'], { env: { ...env, PORT: '1' } });
     await expect(away).rejects.toMatchObject({
       code: 1,
@@ -91,12 +91,12 @@ describe('what the README says', () => {
     });
   });
 
-  it('of the configuration is every variable, with its default', () => {
+  it('lists every variable of the configuration, with its default', () => {
     const known = Object.entries<EnvVariable<unknown>>(ENV_SCHEMA);
     expect(VARIABLES).toEqual(known.map(([name, { fallback }]) => [name, fallback]));
   });
 
-  it('it promises is named with tests that exist', () => {
+  it('names tests that exist for each promise', () => {
     const promises = README.split(/^- \*\*P\d\*\*/m).slice(1);
     expect(promises.length).toBeGreaterThan(0);
     for (const promise of promises) {
@@ -106,5 +106,12 @@ describe('what the README says', () => {
         expect(readFileSync(file, 'utf8')).toContain(`it('${title}'`);
       }
     }
+  });
+
+  it('links to files that are there', () => {
+    const links = [...README.matchAll(/\]\(([^)]+)\)/g)].map(([, link = '']) => link);
+    const files = links.filter((link) => !link.startsWith('http://127.0.0.1:3000/'));
+    expect(files.length).toBeGreaterThan(0);
+    expect(files.filter((file) => !existsSync(file))).toEqual([]);
   });
 });

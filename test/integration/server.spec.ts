@@ -89,7 +89,7 @@ describe('the server process', () => {
       env: { DATABASE_URL: 'postgres://parley@127.0.0.1:1/parley', PARLEY_ADMIN_CLIENT_SECRET: SECRET },
     });
     started.push(server);
-    await until(() => server.output().includes('PostgreSQL is not there yet'));
+    await until(() => server.output().includes('PostgreSQL is not there yet'), { within: 60_000 });
     expect(await server.kill('SIGINT')).toEqual({ code: 0, signal: null });
   });
 
@@ -104,7 +104,7 @@ describe('the server process', () => {
       },
     });
     started.push(server);
-    await until(() => server.output().includes('PostgreSQL is not there yet'));
+    await until(() => server.output().includes('PostgreSQL is not there yet'), { within: 60_000 });
     symlinkSync(host, later);
     const begun = Date.now();
     await server.listening();

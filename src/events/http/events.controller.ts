@@ -1,5 +1,5 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
 import { ClientGone } from '../../platform/http/client-gone.decorator.js';
 import { topicPattern } from '../domain/topic-pattern.js';
@@ -11,10 +11,12 @@ import { EventPageDto, EventsQuery } from './events.dto.js';
 export class EventsController {
   constructor(private readonly pages: EventPages) {}
 
-  /** The log in order, from a cursor on. Pages are filled; an empty one only when there is nothing, and the wait is over. */
   @Get()
   @Scopes('events:read')
   @ApiOkResponse({ type: EventPageDto })
+  @ApiOperation({
+    summary: 'Read the log in order, from a cursor on; wait for the next event if there is none',
+  })
   read(
     @Caller() caller: Caller,
     @Named() named: NamedProject,

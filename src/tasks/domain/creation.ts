@@ -30,7 +30,7 @@ export interface NewTask {
   readonly fairness_key?: string;
   readonly on_agent_unavailable?: 'reject' | 'queue';
   readonly on_dependency_failure?: 'fail' | 'run';
-  /** The one given, else null: then it is the workflow's, else the caller's, else the task's own id. */
+  /** The one given, else the request's; without either it is the workflow's, else the task's own id. */
   readonly correlation_id?: string;
   readonly metadata?: unknown;
   /** Who may take it, as a small integer. */
@@ -86,8 +86,7 @@ export function create(task: NewTask, around: Surroundings): Decision {
     fairness_key: task.fairness_key ?? null,
     on_agent_unavailable: task.on_agent_unavailable ?? 'reject',
     on_dependency_failure: task.on_dependency_failure ?? 'fail',
-    correlation_id: around.workflow?.correlation_id ?? task.id,
-    ...(task.correlation_id === undefined ? {} : { correlation_id: task.correlation_id }),
+    correlation_id: task.correlation_id ?? around.workflow?.correlation_id ?? task.id,
     metadata: task.metadata ?? null,
     progress: null,
     attempt: 0,

@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Param, Post, Req } from '@nestjs/common';
-import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { AgentAccess } from '../../agents/index.js';
 import { Caller, Named, Scopes, type NamedProject } from '../../auth/index.js';
@@ -22,12 +22,14 @@ export class AgentWorkController {
     private readonly access: AgentAccess,
   ) {}
 
-  /** Claims tasks, never more than the agent's free capacity; waits for some if it is asked to. */
   @Post('claim')
   @HttpCode(200)
   @Scopes('tasks:execute')
   @ApiOkResponse({ type: ClaimAnswer })
   @Refuses('NOT_FOUND', 'CONFLICT', 'STALE_SESSION')
+  @ApiOperation({
+    summary: 'Claim tasks, never more than the free capacity; wait for some if there are none',
+  })
   async claim(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -40,12 +42,14 @@ export class AgentWorkController {
     return { items: await this.claims.claim(key, ask, gone) };
   }
 
-  /** Reports on up to 100 tasks, each judged alone; claims the next ones in the same call if it is asked to. */
   @Post('reports')
   @HttpCode(200)
   @Scopes('tasks:execute')
   @ApiOkResponse({ type: ReportsAnswer })
   @Refuses('NOT_FOUND', 'CONFLICT', 'STALE_SESSION')
+  @ApiOperation({
+    summary: 'Report on up to 100 tasks, each judged alone, and claim the next in the same call',
+  })
   async report(
     @Caller() caller: Caller,
     @Named() named: NamedProject,

@@ -11,7 +11,13 @@ import {
   Req,
   Res,
 } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiCreatedResponse,
+  ApiOkResponse,
+  ApiTags,
+  ApiOperation,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
 import { ClientGone } from '../../platform/http/client-gone.decorator.js';
@@ -39,12 +45,12 @@ export class TasksController {
     private readonly projects: TaskProjects,
   ) {}
 
-  /** Creates a task. 201, or 200 with the stored task when one of the same id and body is there already. */
   @Post()
   @Scopes('tasks:write')
   @ApiCreatedResponse({ type: TaskDto })
   @ApiOkResponse({ type: TaskDto, description: 'The same task was created before.' })
   @Refuses('AGENT_UNAVAILABLE', 'DEPENDENCY_NOT_MET', 'CONFLICT')
+  @ApiOperation({ summary: 'Create a task; the same id and body again is answered with the stored one' })
   async create(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -56,18 +62,20 @@ export class TasksController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TaskView> {
     const project = await this.projects.forWrite(caller, named, body.parent_workflow_id);
-    const posted = { ...postedTask(body), ...fallbackCorrelation(body, correlationId) };
-    const { task, created } = await this.tasks.create(project, posted, actorOf(caller), sizeOf(request));
+    const { task, created } = await this.tasks.create(project, postedTask(body), actorOf(caller), {
+      bytes: sizeOf(request),
+      correlationId,
+    });
     reply.code(created ? 201 : 200).header('location', `/api/v1/tasks/${task.id}`);
     if (waitMs === 0) return taskView(task);
     return taskView(await this.reads.ended({ id: task.id, projectId: project }, waitMs, gone));
   }
 
-  /** Creates up to 1,000 tasks, all or none. */
   @Post('batch')
   @Scopes('tasks:write')
   @ApiCreatedResponse({ type: TaskListAnswer })
   @Refuses('AGENT_UNAVAILABLE', 'DEPENDENCY_NOT_MET', 'CONFLICT')
+  @ApiOperation({ summary: 'Create up to 1,000 tasks, all or none' })
   async createBatch(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -81,6 +89,7 @@ export class TasksController {
   @Get()
   @Scopes('tasks:read')
   @ApiPage(TaskDto)
+  @ApiOperation({ summary: 'List tasks, newest first; status=failed is the dead-letter list' })
   async list(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -94,6 +103,7 @@ export class TasksController {
   @Scopes('tasks:read')
   @ApiOkResponse({ type: TaskDto })
   @Refuses('NOT_FOUND', 'CONFLICT')
+  @ApiOperation({ summary: 'Read a task' })
   async get(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -102,11 +112,11 @@ export class TasksController {
     return taskView(await this.reads.get(await this.reads.locate(projectForRead(caller, named), id)));
   }
 
-  /** Reports on a task that you hold, or edits one that waits. */
   @Patch(':id')
   @Scopes('tasks:execute', 'tasks:write')
   @ApiOkResponse({ type: TaskDto })
   @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION', 'STALE_LEASE', 'DEPENDENCY_NOT_MET')
+  @ApiOperation({ summary: 'Report on a task that you hold, or edit one that waits' })
   async update(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -121,12 +131,12 @@ export class TasksController {
     return taskView(await this.tasks.report(key, change.report, actorOf(caller), sizeOf(request)));
   }
 
-  /** Cancels a task; its holder learns of it by event and by its next heartbeat. */
   @Post(':id/cancel')
   @HttpCode(200)
   @Scopes('tasks:write')
   @ApiOkResponse({ type: TaskDto })
   @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION')
+  @ApiOperation({ summary: 'Cancel a task; its holder learns of it by event and by its next heartbeat' })
   async cancel(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -136,12 +146,12 @@ export class TasksController {
     return taskView(await this.tasks.cancel(key, actorOf(caller)));
   }
 
-  /** Starts a failed or cancelled task anew, with all its attempts. */
   @Post(':id/retry')
   @HttpCode(200)
   @Scopes('tasks:write')
   @ApiOkResponse({ type: TaskDto })
   @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION', 'DEPENDENCY_NOT_MET')
+  @ApiOperation({ summary: 'Start a failed or cancelled task anew, with all its attempts' })
   async retry(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -151,12 +161,12 @@ export class TasksController {
     return taskView(await this.transactions.retry(key));
   }
 
-  /** The output of a completed task; 202 while it runs, also when the wait is over. */
   @Get(':id/result')
   @Scopes('tasks:read')
   @ApiOkResponse({ type: TaskResultDto })
   @ApiAcceptedResponse({ type: TaskResultDto, description: 'It has not ended yet.' })
   @Refuses('NOT_FOUND', 'CONFLICT', 'TASK_TIMEOUT', 'TASK_FAILED', 'TASK_CANCELLED')
+  @ApiOperation({ summary: 'Read the output of a task; 202 while it runs, also when the wait is over' })
   async result(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -176,11 +186,11 @@ export class TasksController {
     };
   }
 
-  /** Every attempt and every event of a task. */
   @Get(':id/history')
   @Scopes('tasks:read')
   @ApiOkResponse({ type: TaskHistoryDto })
   @Refuses('NOT_FOUND', 'CONFLICT')
+  @ApiOperation({ summary: 'Read every attempt and every event of a task' })
   async history(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -193,10 +203,4 @@ export class TasksController {
 /** What was posted without what only says where it goes. */
 function postedTask({ project_id: _project, ...posted }: CreateTaskDto): Omit<CreateTaskDto, 'project_id'> {
   return posted;
-}
-
-/** The request's own correlation id stands in for a missing one, unless a workflow gives its own. */
-function fallbackCorrelation(body: CreateTaskDto, header: string | undefined): { correlation_id?: string } {
-  const missing = body.correlation_id === undefined && body.parent_workflow_id === undefined;
-  return missing && header !== undefined && header.length <= 128 ? { correlation_id: header } : {};
 }

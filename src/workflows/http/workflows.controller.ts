@@ -1,5 +1,11 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiCreatedResponse,
+  ApiOkResponse,
+  ApiTags,
+  ApiOperation,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
   Caller,
@@ -30,12 +36,12 @@ export class WorkflowsController {
     private readonly reads: WorkflowReads,
   ) {}
 
-  /** Creates a workflow and starts it. 201, or 200 with the stored one when the same was created before. */
   @Post()
   @Scopes('workflows:write')
   @ApiCreatedResponse({ type: WorkflowDto })
   @ApiOkResponse({ type: WorkflowDto, description: 'The same workflow was created before.' })
   @Refuses('CONFLICT')
+  @ApiOperation({ summary: 'Start a workflow; the same id and body again is answered with the stored one' })
   async create(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -51,6 +57,7 @@ export class WorkflowsController {
   @Get()
   @Scopes('workflows:read')
   @ApiPage(WorkflowDto)
+  @ApiOperation({ summary: 'List workflows, newest first' })
   async list(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -64,6 +71,7 @@ export class WorkflowsController {
   @Scopes('workflows:read')
   @ApiOkResponse({ type: WorkflowDto })
   @Refuses('NOT_FOUND', 'CONFLICT')
+  @ApiOperation({ summary: 'Read a workflow and its stages' })
   async get(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -72,12 +80,12 @@ export class WorkflowsController {
     return workflowView(await this.reads.get(await this.keyOf(caller, named, id)));
   }
 
-  /** Cancels a workflow and all its tasks; their holders learn of it by event and by their next heartbeat. */
   @Post(':id/cancel')
   @HttpCode(200)
   @Scopes('workflows:write')
   @ApiOkResponse({ type: WorkflowDto })
   @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION')
+  @ApiOperation({ summary: 'Cancel a workflow and its running tasks' })
   async cancel(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -86,12 +94,12 @@ export class WorkflowsController {
     return workflowView(await this.workflows.cancel(await this.keyOf(caller, named, id)));
   }
 
-  /** What the stages of a completed workflow gave; 202 while it runs, also when the wait is over. */
   @Get(':id/result')
   @Scopes('workflows:read')
   @ApiOkResponse({ type: WorkflowResultDto })
   @ApiAcceptedResponse({ type: WorkflowResultDto, description: 'It has not ended yet.' })
   @Refuses('NOT_FOUND', 'CONFLICT', 'WORKFLOW_FAILED')
+  @ApiOperation({ summary: 'Read the outputs of a workflow; 202 while it runs, also when the wait is over' })
   async result(
     @Caller() caller: Caller,
     @Named() named: NamedProject,

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { adminCredentials, ask, Client, connect, SERVER } from './parley.mjs';
+import { adminCredentials, Client, connect, SERVER, subscribe } from './parley.mjs';
 import { eventLine, seconds, summary } from './demo-view.mjs';
 
 const LIMIT_MS = 50_000;
@@ -67,23 +67,14 @@ async function admin() {
 function watch(client) {
   const socket = connect(client);
   const waiting = new Set();
-  let after;
   let shown = 0;
   let stagesDone = 0;
-  // A new connection knows nothing of the old one's subscriptions: again, from where we are.
-  const subscribe = async () => {
-    const topics = ['workflow.#', 'task.#', 'agent.#'];
-    const answer = await ask(socket, 'subscribe', { topics, filters: { project_id: PROJECT }, after });
-    after ??= answer.cursor;
-  };
-  const subscribed = new Promise((resolve, reject) => {
-    socket.on('connect', () => void subscribe().then(resolve, reject));
-  });
-  socket.on('event', (event) => {
-    after = event.cursor;
-    const { correlation_id, payload } = event;
+  const interest = { topics: ['workflow.#', 'task.#', 'agent.#'], filters: { project_id: PROJECT } };
+  const subscribed = subscribe(socket, interest, (event) => {
+    const { event_type, correlation_id, payload } = event;
+    // Another demo may be running in the same project.
     if (correlation_id !== WORKFLOW.id && !payload.agent_id?.endsWith(`-${RUN}`)) return;
-    if (event.event_type === 'workflow.stage_completed') stagesDone += 1;
+    if (event_type === 'workflow.stage_completed') stagesDone += 1;
     console.log(eventLine(event, `${stagesDone} of ${WORKFLOW.stages.length} stages`));
     shown += 1;
     for (const one of waiting) if (one.test(event)) one.resolve(event);
@@ -161,7 +152,7 @@ const broken = new Promise((_, reject) => {
     LIMIT_MS,
   ).unref();
   for (const signal of ['SIGINT', 'SIGTERM'])
-    process.once(signal, () => reject(new Trouble(`Ended by ${signal}.`)));
+    process.on(signal, () => reject(new Trouble(`Ended by ${signal}.`)));
 });
 try {
   client = await Promise.race([admin(), broken]);

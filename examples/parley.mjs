@@ -72,13 +72,17 @@ export class Client {
     return this.#token;
   }
 
+  forgetToken() {
+    this.#renewAt = 0;
+  }
+
   /** @returns the answer's body. @throws ParleyError when it is refused */
   async call(method, path, body, signal) {
     try {
       return await send(method, path, { body, signal, token: await this.token() });
     } catch (error) {
       if (error.code !== 'AUTHENTICATION_FAILED' || this.#renewAt === 0) throw error;
-      this.#renewAt = 0; // The token was revoked, or the server has new keys: once more, with a new one.
+      this.forgetToken(); // It was revoked, or the server has new keys: once more, with another.
       return send(method, path, { body, signal, token: await this.token() });
     }
   }
@@ -131,21 +135,21 @@ export async function register(profile, signal) {
   return { client: new Client(credentials), session_epoch };
 }
 
-/** A socket that comes back by itself, with a fresh token, and goes on after the last event it has seen. */
+/** A socket that comes back by itself, with a fresh token. */
 export function connect(client) {
-  let after;
   const auth = (give) =>
     void client.token().then(
-      (token) => give({ token, after }),
+      (token) => give({ token }),
       () => give({}),
     );
   const socket = io(SERVER, { path: '/ws', transports: ['websocket'], reconnectionDelayMax: 2000, auth });
   const again = () => setTimeout(() => socket.connect(), 1000);
-  socket.on('event', ({ cursor }) => (after = cursor));
   // Socket.IO itself tries again when a connection is lost, but not when the server ended or refused it.
   socket.on('disconnect', (reason) => reason === 'io server disconnect' && again());
   socket.on('connect_error', (error) => {
-    if (error.data?.error) console.error(error.data.error.message);
+    const refusal = error.data?.error;
+    if (refusal?.code === 'AUTHENTICATION_FAILED') client.forgetToken();
+    if (refusal) console.error(refusal.message);
     if (!socket.active) again();
   });
   return socket;
@@ -163,6 +167,23 @@ export async function ask(socket, message, body) {
     if (!mayPass(answer.error)) throw new ParleyError(answer.error);
     await pause((answer.error.details?.retry_after ?? 1) * 1000);
   }
+}
+
+/**
+ * Subscribes, and again after every reconnect, from where it was: nothing is missed, though an event may come twice.
+ * @returns a promise: the first subscription stands
+ */
+export function subscribe(socket, { topics, filters }, onEvent) {
+  let after;
+  socket.on('event', (event) => {
+    after = event.cursor;
+    onEvent(event);
+  });
+  const begin = async () => {
+    const { cursor } = await ask(socket, 'subscribe', { topics, filters, after });
+    after ??= cursor;
+  };
+  return new Promise((resolve, reject) => socket.on('connect', () => void begin().then(resolve, reject)));
 }
 
 /**

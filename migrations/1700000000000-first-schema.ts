@@ -172,7 +172,7 @@ export class FirstSchema1700000000000 implements MigrationInterface {
       CREATE INDEX tasks_held ON tasks (assigned_agent, agent_project) WHERE status IN ('assigned', 'in_progress');
       CREATE INDEX tasks_to_check ON tasks (check_at) WHERE status IN ('assigned', 'in_progress');
       CREATE INDEX tasks_waiting ON tasks (available_at) WHERE status = 'queued' AND NOT claimable;
-      CREATE INDEX tasks_unsettled ON tasks (updated_at) WHERE NOT settled;
+      CREATE INDEX tasks_unsettled ON tasks (ended_at) WHERE NOT settled;
       CREATE INDEX tasks_of_workflow ON tasks (parent_workflow_id, project_id) WHERE parent_workflow_id IS NOT NULL;
       CREATE UNIQUE INDEX tasks_one_per_stage ON tasks (parent_workflow_id, project_id, stage_name, stage_run) WHERE stage_name IS NOT NULL;
       CREATE INDEX tasks_listed ON tasks (project_id, created_at DESC, id DESC);

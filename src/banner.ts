@@ -34,5 +34,5 @@ export function banner({ host, port, postgres, dataDir, adminFile }: Facts): str
 function version(): string {
   // Built, this is dist/src/banner.js.
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return String(Object(JSON.parse(text))['version']);
+  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
+import type { LoggedEvent } from '../shared/domain-event.js';
 import { decodeCursor } from './domain/cursor.js';
 import { type Envelope, Envelopes } from './envelope.js';
 import { EventLog, type Resumption } from './event-log.js';
 import { EventRouter } from './event-router.js';
 import { TopicTrie } from './topic-trie.js';
 
-const SCAN = 500;
-/** Rows looked at for one page; a page that matches little ends here, with a cursor to go on from. */
-const SCAN_AT_MOST = 20_000;
+/** Rows read at once when those of the first look did not fill the page. */
+const SCAN = 1_000;
 
 export interface PageAsk {
   readonly projectId: string;
@@ -15,12 +15,19 @@ export interface PageAsk {
   readonly after: string | undefined;
   readonly correlationId: string | undefined;
   readonly limit: number;
+  /** How long to wait when there is nothing yet, in milliseconds. */
   readonly waitMs: number;
 }
 
 export interface EventPage {
   readonly items: (Envelope | { readonly gap: NonNullable<Resumption['gap']> })[];
   readonly next_cursor: string;
+}
+
+interface Scan {
+  readonly items: Envelope[];
+  /** Up to where the log was looked at. */
+  readonly pos: number;
 }
 
 /** The log in pages: the same cursor, order and gap rule as every stream. */
@@ -32,62 +39,64 @@ export class EventPages {
     private readonly envelopes: Envelopes,
   ) {}
 
-  /** One page; when it would be empty, waits for the first match. */
-  async read(ask: PageAsk, gone: AbortSignal): Promise<EventPage> {
-    const start =
-      ask.after === undefined ? { pos: 0, gap: undefined } : await this.log.resume(decodeCursor(ask.after));
-    const items: EventPage['items'] = start.gap === undefined ? [] : [{ gap: start.gap }];
+  /** One page; when it would be empty, waits for the first match, until its patience ends. */
+  async read(ask: PageAsk, patience: AbortSignal): Promise<EventPage> {
     const deadline = Date.now() + ask.waitMs;
-    let pos = start.pos;
-    for (;;) {
-      const news = this.news(ask, deadline - Date.now(), gone);
+    const { pos, gap } =
+      ask.after === undefined ? { pos: 0, gap: undefined } : await this.log.resume(decodeCursor(ask.after));
+    let found = await this.scan(ask, pos, patience);
+    const isOver = (): boolean => Date.now() >= deadline || patience.aborted;
+    while (found.items.length === 0 && gap === undefined && !isOver()) {
+      // Listening begins before the log is read again, so nothing falls between.
+      const news = this.news(ask, deadline - Date.now(), patience);
       try {
-        const found = await this.scan(ask, pos);
-        pos = found.pos;
-        items.push(...found.items);
-        const over = Date.now() >= deadline || gone.aborted;
-        if (items.length > 0 || found.more || over) return { items, next_cursor: this.log.cursor(pos) };
-        await news.heard;
+        found = await this.scan(ask, found.pos, patience);
+        if (found.items.length === 0) await news.heard;
       } finally {
         news.cancel();
       }
     }
+    const items = gap === undefined ? found.items : [{ gap }, ...found.items];
+    return { items, next_cursor: this.log.cursor(found.pos) };
   }
 
-  private async scan(
-    ask: PageAsk,
-    after: number,
-  ): Promise<{ items: Envelope[]; pos: number; more: boolean }> {
+  /** Reads on until the page is full or the log ends, however little of it matches. */
+  private async scan(ask: PageAsk, after: number, patience: AbortSignal): Promise<Scan> {
     const topics = new TopicTrie<true>();
     for (const pattern of ask.patterns) topics.add(pattern, true);
-    const upTo = await this.log.end();
+    const end = await this.log.end();
     const items: Envelope[] = [];
     let pos = after;
-    for (let looked = 0; looked < SCAN_AT_MOST; looked += SCAN) {
-      const rows = await this.log.page(ask.projectId, pos, upTo, SCAN, ask.correlationId);
-      for (const event of rows) {
+    for (let rows = ask.limit; pos < end && !patience.aborted; rows = SCAN) {
+      const events = await this.log.page(ask.projectId, pos, end, rows, ask.correlationId);
+      for (const event of events) {
         pos = event.pos;
         if (topics.match(event.topic, event.type).size > 0) items.push(this.envelopes.of(event));
-        if (items.length === ask.limit) return { items, pos, more: true };
+        if (items.length === ask.limit) return { items, pos };
       }
-      if (rows.length < SCAN) return { items, pos: Math.max(pos, upTo), more: false };
+      if (events.length < rows) pos = end;
     }
-    return { items, pos, more: true };
+    return { items, pos };
   }
 
-  /** Listening begins before the log is read, so nothing falls between. */
-  private news(ask: PageAsk, waitMs: number, gone: AbortSignal): { heard: Promise<void>; cancel(): void } {
+  private news(
+    ask: PageAsk,
+    waitMs: number,
+    patience: AbortSignal,
+  ): { heard: Promise<void>; cancel(): void } {
     let ring = (): void => {};
     const heard = new Promise<void>((resolve) => (ring = resolve));
     const timer = setTimeout(ring, Math.max(waitMs, 0));
-    gone.addEventListener('abort', ring, { once: true });
-    const { projectId, patterns } = ask;
-    const consumer = { projectId, patterns, filter: {}, deliver: () => ring() };
+    patience.addEventListener('abort', ring, { once: true });
+    const { projectId, patterns, correlationId } = ask;
+    const deliver = (event: LoggedEvent): void => {
+      if (correlationId === undefined || event.correlationId === correlationId) ring();
+    };
+    const consumer = { projectId, patterns, filter: {}, deliver };
     this.router.subscribe(consumer);
     const cancel = (): void => {
-      ring();
       clearTimeout(timer);
-      gone.removeEventListener('abort', ring);
+      patience.removeEventListener('abort', ring);
       this.router.unsubscribe(consumer);
     };
     return { heard, cancel };

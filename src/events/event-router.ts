@@ -35,6 +35,7 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
   private reading: Promise<void> | undefined;
   private readAgain = false;
   private poll: NodeJS.Timeout | undefined;
+  private stopped = false;
 
   constructor(
     private readonly log: EventLog,
@@ -51,6 +52,7 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
     clearInterval(this.poll);
     await this.reading;
   }
@@ -85,6 +87,7 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
 
   /** Reads on from the log until there is nothing more; one reading at a time. */
   private look(): void {
+    if (this.stopped) return;
     if (this.reading !== undefined) {
       this.readAgain = true;
       return;
@@ -105,7 +108,7 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
       this.readAgain = false;
       const events = await this.log.after(this.position, PAGE);
       if (events.length > 0) this.deliver(events);
-      if (events.length < PAGE && !this.readAgain) return;
+      if ((events.length < PAGE && !this.readAgain) || this.stopped) return;
     }
   }
 

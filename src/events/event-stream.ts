@@ -1,15 +1,14 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { LoggedEvent } from '../shared/domain-event.js';
-import type { Cursor } from './domain/cursor.js';
+import { encodeCursor, type Cursor } from './domain/cursor.js';
 import type { EventFilter } from './domain/event-filter.js';
+import { type Envelope, Envelopes } from './envelope.js';
 import { EventLog, type Resumption } from './event-log.js';
 import { type Consumer, EventRouter, isFor } from './event-router.js';
-import { type Envelope, Envelopes } from './envelope.js';
 import { TopicTrie } from './topic-trie.js';
 
 const PAGE = 500;
-/** Live events that may gather while a reader is still shown the past. */
-const HELD = 10_000;
 
 /** What a reader wants, and where it goes. */
 export interface StreamSpec {
@@ -20,10 +19,16 @@ export interface StreamSpec {
   gap(gap: NonNullable<Resumption['gap']>): void;
   /** The past is told; what follows is live. */
   replayed(): void;
-  /** More came than the reader could take. */
-  overrun(): void;
+  /** The past cannot be read now; nothing follows. */
+  broken(): void;
   /** Resolves when the reader can take more of the past. */
   ready(): Promise<void>;
+}
+
+/** A stream that was opened: the cursor it begins after, and how to end it. */
+export interface OpenStream {
+  readonly cursor: string;
+  close(): void;
 }
 
 /** Replay, then live, with nothing between and nothing twice. */
@@ -36,40 +41,46 @@ export class EventStreams {
   ) {}
 
   /**
-   * Begins at once. With `after`, live events are held back while the log is read up to the moment the stream began.
-   * @returns where the live part begins, and how to end it
+   * Without `after` it is live at once. With it the log is read first, at the reader's pace, until it has caught up with
+   * the router; this begins in the next turn, so that whoever opened the stream can tell about it before.
    */
-  open(spec: StreamSpec, after: Cursor | undefined): { readonly liveFrom: number; close(): void } {
-    const stream = new Stream(spec, after === undefined);
-    this.router.subscribe(stream);
-    const liveFrom = this.router.reached;
-    if (after !== undefined) {
-      void this.replay(stream, after, liveFrom).catch(() => {
-        // The database went away in the middle of the past: the reader comes back with the cursor it has.
-        stream.closed = true;
-        spec.overrun();
+  open(spec: StreamSpec, after: Cursor | undefined): OpenStream {
+    const stream = new Stream(spec);
+    if (after === undefined) this.goLive(stream, this.router.reached);
+    else
+      this.replay(stream, after).catch(() => {
+        if (!stream.closed) spec.broken();
       });
-    }
-    const close = (): void => {
-      stream.closed = true;
-      this.router.unsubscribe(stream);
+    return {
+      cursor: after === undefined ? this.log.cursor(this.router.reached) : encodeCursor(after),
+      close: () => {
+        stream.closed = true;
+        this.router.unsubscribe(stream);
+      },
     };
-    return { liveFrom, close };
   }
 
-  private async replay(stream: Stream, after: Cursor, upTo: number): Promise<void> {
+  private async replay(stream: Stream, after: Cursor): Promise<void> {
+    await nextTurn();
     const { pos, gap } = await this.log.resume(after);
-    if (gap !== undefined) stream.spec.gap(gap);
+    if (gap !== undefined && !stream.closed) stream.spec.gap(gap);
     let from = pos;
-    while (!stream.closed && from < upTo) {
+    while (!stream.closed && from < this.router.reached) {
+      const upTo = this.router.reached;
       const page = await this.log.page(stream.projectId, from, upTo, PAGE);
-      for (const event of page) {
-        if (stream.wants(event, this.envelopes.of(event))) stream.spec.event(event);
-      }
+      for (const event of page) stream.tell(event, this.envelopes.of(event));
       from = page.length < PAGE ? upTo : (page.at(-1)?.pos ?? upTo);
       await stream.spec.ready();
     }
-    stream.goLive();
+    if (stream.closed) return;
+    stream.spec.replayed();
+    // No wait lies between the last look at the router and this: nothing falls between.
+    this.goLive(stream, from);
+  }
+
+  private goLive(stream: Stream, from: number): void {
+    stream.reached = from;
+    this.router.subscribe(stream);
   }
 }
 
@@ -78,38 +89,24 @@ class Stream implements Consumer {
   readonly patterns: readonly string[];
   readonly filter: EventFilter;
   closed = false;
+  /** A cursor of another process, or of `GET /events`, may be ahead of this process's router. */
+  reached = 0;
   private readonly topics = new TopicTrie<true>();
-  private held: LoggedEvent[] = [];
 
-  constructor(
-    readonly spec: StreamSpec,
-    private live: boolean,
-  ) {
+  constructor(readonly spec: StreamSpec) {
     this.projectId = spec.projectId;
     this.patterns = spec.patterns;
     this.filter = spec.filter;
     for (const pattern of spec.patterns) this.topics.add(pattern, true);
   }
 
-  /** For what is read from the past; of live events the router knows. */
-  wants(event: LoggedEvent, envelope: Envelope): boolean {
-    return this.topics.match(event.topic, event.type).size > 0 && isFor(this, envelope);
+  /** An event of the past. */
+  tell(event: LoggedEvent, envelope: Envelope): void {
+    const wanted = this.topics.match(event.topic, event.type).size > 0 && isFor(this, envelope);
+    if (wanted && !this.closed) this.spec.event(event);
   }
 
   deliver(event: LoggedEvent): void {
-    if (this.closed) return;
-    if (this.live) this.spec.event(event);
-    else if (this.held.length < HELD) this.held.push(event);
-    else {
-      this.closed = true;
-      this.spec.overrun();
-    }
-  }
-
-  goLive(): void {
-    if (this.closed) return;
-    this.spec.replayed();
-    this.live = true;
-    for (const event of this.held.splice(0)) this.spec.event(event);
+    if (!this.closed && event.pos > this.reached) this.spec.event(event);
   }
 }

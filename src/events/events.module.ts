@@ -30,6 +30,6 @@ import { RouterCursor } from './router-cursor.js';
     SocketSubscriptions,
     { provide: EventCursor, useClass: RouterCursor },
   ],
-  exports: [AgentSockets, Envelopes, EventLog, EventRouter, EventStreams, Messages, EventCursor],
+  exports: [AgentSockets, Envelopes, EventLog, EventRouter, Messages, EventCursor],
 })
 export class EventsModule {}

@@ -5,7 +5,7 @@ const CACHED_TOPICS = 10_000;
 
 /** Values by topic pattern. What a topic matches is remembered until a pattern comes or goes. */
 export class TopicTrie<T> {
-  private readonly trie = new qlobber.Qlobber<T>({ max_wildcard_somes: 1 });
+  private readonly trie = new qlobber.QlobberDedup<T>({ max_wildcard_somes: 1 });
   private readonly matches = new Map<string, ReadonlySet<T>>();
 
   add(pattern: string, value: T): void {
@@ -13,6 +13,7 @@ export class TopicTrie<T> {
     this.matches.clear();
   }
 
+  /** Does nothing where the value is not. */
   remove(pattern: string, value: T): void {
     this.trie.remove(pattern, value);
     this.matches.clear();

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -213,8 +213,11 @@ describe('the embedded PostgreSQL', () => {
     });
 
     it('starts over what killed processes have left whose numbers others have by now', async () => {
-      const stranger = `${process.pid}\n${dataDir}/pg\n1700000000\n5432\n/tmp\n\n  1 1\nready\n`;
-      writeFileSync(join(dataDir, 'pg', 'postmaster.pid'), stranger);
+      const { uid, gid } = statSync(join(dataDir, 'pg'));
+      const stranger = spawn('sleep', ['300'], { ...(isRoot && { uid, gid }), cwd: '/' });
+      instances.push({ stop: () => Promise.resolve(void stranger.kill()) });
+      const left = `${stranger.pid}\n${dataDir}/pg\n1700000000\n5432\n/tmp\n\n  1 1\nready\n`;
+      writeFileSync(join(dataDir, 'pg', 'postmaster.pid'), left);
       writeFileSync(join(dataDir, `pg.lock.${process.pid}.an-earlier-life.1234`), '');
 
       const { connection, adopted } = await start();

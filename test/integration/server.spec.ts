@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { createServer, type Server as NetServer } from 'node:net';
+import { connect, createServer, type Server as NetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { createDatabase } from '../support/database.js';
 import { ServerProcess, startServer } from '../support/processes.js';
@@ -74,6 +75,48 @@ describe('the server process', () => {
     expect(Math.min(...times)).toBeLessThan(3_000);
     // What the start left behind is collected first.
     await until(() => residentMegabytes(started.at(-1)?.pid ?? 0) <= 180, { within: 15_000 });
+  });
+
+  it('goes on when its PostgreSQL is killed: not ready for a moment, then ready again', async () => {
+    const server = await start({ dataDir: join(folder, 'crash') });
+    const ready = async (): Promise<number> => (await fetch(`${server.url}/health/ready`)).status;
+    expect(await ready()).toBe(200);
+    const postmaster = Number(/embedded PostgreSQL, process (\d+)/.exec(server.output())?.[1]);
+    process.kill(postmaster, 'SIGKILL');
+    await until(async () => (await ready()) === 503);
+    await until(async () => (await ready()) === 200, { within: 30_000 });
+    expect(await server.kill()).toEqual({ code: 0, signal: null });
+  });
+
+  it('finishes what is in flight at the first signal, and does not wait for it after a second one', async () => {
+    const server = await start({ dataDir: join(folder, 'hurry') });
+    const { hostname, port } = new URL(server.url);
+    const slow = connect(Number(port), hostname);
+    slow.on('error', () => {});
+    slow.write(
+      'POST /api/v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n',
+    );
+    // A second request that is answered was sent after the first.
+    await fetch(`${server.url}/health/live`);
+    const begun = Date.now();
+    const ended = server.kill('SIGTERM');
+    await until(async () => (await fetch(`${server.url}/health/ready`)).status === 503);
+    // npm repeats a Ctrl-C at once; that is no second signal.
+    server.signal('SIGTERM');
+    await delay(700);
+    expect((await fetch(`${server.url}/health/live`)).status).toBe(200);
+    server.signal('SIGTERM');
+    expect(await ended).toEqual({ code: 0, signal: null });
+    expect(Date.now() - begun).toBeLessThan(8_000);
+  });
+
+  it('ends with status 1 and in good order at a defect', async () => {
+    const dataDir = join(folder, 'defect');
+    const defect = 'process.on("SIGUSR2",()=>{throw(new(Error)("a-planted-defect"))})';
+    const server = await start({ dataDir, env: { NODE_OPTIONS: `--import=data:text/javascript,${defect}` } });
+    expect(await server.kill('SIGUSR2')).toEqual({ code: 1, signal: null });
+    expect(server.output()).toContain('a-planted-defect');
+    await until(() => processesOf(dataDir).length === 0);
   });
 
   it('leaves no PostgreSQL behind when it is killed', async () => {

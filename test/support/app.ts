@@ -69,7 +69,7 @@ export class TestApp {
     const body = { grant_type: 'client_credentials', client_id: clientId, client_secret: secret };
     const answer = await this.http('POST', '/api/v1/auth/token', { body });
     if (answer.status !== 200) throw new Error(`no token: ${JSON.stringify(answer.body)}`);
-    return String(Object(answer.body)['access_token']);
+    return (answer.body as { access_token: string }).access_token;
   }
 
   async http(method: string, path: string, { token, body, headers = {} }: Call = {}): Promise<Answer> {
@@ -123,7 +123,9 @@ export async function startApp({ env = {}, database, override }: Options = {}): 
     new FastifyAdapter(fastifyOptions()),
     nestOptions(log),
   );
-  const running = new TestApp(furnish(app, log), db, database === undefined ? db.drop : async () => {});
+  const running = new TestApp(furnish(app, log), db, async () => {
+    if (database === undefined) await db.drop();
+  });
   await app.listen(0, '127.0.0.1');
   return running;
 }

@@ -67,9 +67,13 @@ export class ServerProcess {
     return this.text;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
   /** Sends a signal that ends it, and waits for the end. */
   async kill(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
-    this.child.kill(signal);
+    this.signal(signal);
     return this.exited;
   }
 

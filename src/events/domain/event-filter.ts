@@ -6,10 +6,10 @@ export function passes(
   filter: EventFilter,
   envelope: { readonly payload: Readonly<Record<string, unknown>> },
 ): boolean {
-  for (const [name, wanted] of Object.entries(filter)) {
-    const value: unknown = Reflect.get(name in envelope.payload ? envelope.payload : envelope, name);
-    const fits = Array.isArray(wanted) ? wanted.includes(value) : wanted === value;
-    if (!fits) return false;
-  }
-  return true;
+  return Object.entries(filter).every(([name, wanted]) => {
+    const holder = Object.hasOwn(envelope.payload, name) ? envelope.payload : envelope;
+    if (!Object.hasOwn(holder, name)) return false;
+    const value: unknown = Reflect.get(holder, name);
+    return Array.isArray(wanted) ? wanted.includes(value) : wanted === value;
+  });
 }

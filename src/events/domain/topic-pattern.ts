@@ -6,7 +6,7 @@ const PATTERN = /^(#|(\*|[A-Za-z0-9_-]+)(\.(\*|[A-Za-z0-9_-]+))*(\.#)?)$/;
 
 /** The seed says `system.alert` in one place and `system.alerts` in another: they are one. */
 export function canonicalTopic(topic: string): string {
-  return topic === 'system.alerts' ? 'system.alert' : topic;
+  return topic.replace(/^system\.alerts(?=\.|$)/, 'system.alert');
 }
 
 /**

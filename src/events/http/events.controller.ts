@@ -1,7 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
-import { ClientGone } from '../../platform/http/client-gone.decorator.js';
+import { Patience } from '../../platform/http/patience.decorator.js';
 import { topicPattern } from '../domain/topic-pattern.js';
 import { EventPages, type EventPage } from '../event-pages.service.js';
 import { EventPageDto, EventsQuery } from './events.dto.js';
@@ -21,7 +21,7 @@ export class EventsController {
     @Caller() caller: Caller,
     @Named() named: NamedProject,
     @Query() query: EventsQuery,
-    @ClientGone() gone: AbortSignal,
+    @Patience() patience: AbortSignal,
   ): Promise<EventPage> {
     const ask = {
       projectId: projectForRead(caller, named),
@@ -31,6 +31,6 @@ export class EventsController {
       limit: query.limit,
       waitMs: query.wait_ms,
     };
-    return this.pages.read(ask, gone);
+    return this.pages.read(ask, patience);
   }
 }

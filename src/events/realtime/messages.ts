@@ -2,6 +2,7 @@ import { Injectable, type Type } from '@nestjs/common';
 import { allows, type Scope } from '../../auth/index.js';
 import { errorBody, type ErrorBody } from '../../platform/http/error-body.js';
 import { toDomainError } from '../../platform/http/error-mapping.js';
+import { checkJson } from '../../platform/http/json-body.js';
 import { runCorrelated } from '../../platform/http/correlation.js';
 import { validated } from '../../platform/http/validation.pipe.js';
 import { newId } from '../../platform/new-id.js';
@@ -47,6 +48,7 @@ export class Messages {
         const handle = this.byName.get(name);
         if (handle === undefined)
           throw new DomainError('NOT_FOUND', `There is no message '${name}'.`, { messages: this.names() });
+        checkJson(body);
         const data = await handle(session, body ?? {});
         return { ok: true, data: data ?? {} };
       } catch (error) {

@@ -5,27 +5,32 @@ import { newId } from '../../platform/new-id.js';
 import { DomainError } from '../../shared/domain-error.js';
 import type { Cursor } from '../domain/cursor.js';
 import type { Envelope } from '../envelope.js';
+import { type Frame, inBatches } from './frames.js';
 
-/** Envelopes that may wait for one socket; one more, and the socket is cut and comes back with its cursor. */
+/** Frames that may wait for one socket; one more, and the socket is cut and comes back with its cursor. */
 const QUEUE = 10_000;
 /** Packets that may lie in the transport's buffer before the queue waits. */
 const BUFFER = 200;
 
 /** One connected socket: who it is, and what waits to be sent to it. What one tick produces leaves in one write. */
 export class Session {
-  /** By position in the log: an event that several subscriptions want is sent once. */
-  private readonly queue = new Map<string, Envelope>();
+  private readonly queue: Frame[] = [];
   private readonly closers = new Set<() => void>();
   private readonly waiting: (() => void)[] = [];
+  /** Packets handed to the transport since it last took all it had. */
+  private buffered = 0;
   private flushing = false;
-  private cut = false;
+  private ended = false;
 
   constructor(
     private readonly socket: Socket,
     readonly caller: Caller,
     private readonly options: { readonly inBatches: boolean; readonly after: Cursor | undefined },
   ) {
-    socket.conn.on('drain', () => this.flush());
+    socket.conn.on('drain', () => {
+      this.buffered = 0;
+      if (this.queue.length > 0) this.schedule();
+    });
     socket.once('disconnect', () => this.end());
   }
 
@@ -35,52 +40,62 @@ export class Session {
   }
 
   get connected(): boolean {
-    return this.socket.connected;
+    return !this.ended;
   }
 
-  /** Queues an event. One that still waits is replaced: a personal version takes the place of the public one. */
+  /** Queues an event. Several subscriptions that want it live tell it one after the other: it is sent once. */
   send(envelope: Envelope): void {
-    if (this.cut) return;
-    const known = this.queue.get(envelope.cursor);
-    if (known !== undefined && known.payload['task'] !== undefined && envelope.payload['task'] === undefined)
-      return;
-    this.queue.set(envelope.cursor, envelope);
-    if (this.queue.size > QUEUE) this.cutOff();
-    else this.schedule();
+    const last = this.queue.at(-1);
+    if (last?.name === 'event' && last.body.cursor === envelope.cursor) return;
+    this.enqueue({ name: 'event', body: envelope });
   }
 
-  /** Sends a control message after everything that waits: `gap`, `replay_complete`. */
-  tell(name: 'gap' | 'replay_complete', body: unknown): void {
-    this.flush(true);
-    this.socket.emit(name, body);
-  }
-
-  /** Too slow: told so, and disconnected. It can resume from its cursor. */
-  cutOff(): void {
-    if (this.cut) return;
-    this.cut = true;
-    const refusal = new DomainError(
-      'SLOW_CONSUMER',
-      'This connection cannot keep up; connect again with your cursor.',
+  /** Queues an event in a version for this socket alone; it takes the place of the public one, if that still waits. */
+  sendPersonal(envelope: Envelope): void {
+    const at = this.queue.findLastIndex(
+      ({ name, body }) => name === 'event' && body.cursor === envelope.cursor,
     );
-    this.close(refusal);
+    if (at >= 0) this.queue[at] = { name: 'event', body: envelope };
+    else this.enqueue({ name: 'event', body: envelope });
   }
 
+  /** Queues a control message: it comes after everything that waits. */
+  tell(name: 'gap' | 'replay_complete', body: object): void {
+    this.enqueue({ name, body });
+  }
+
+  /** Tells why, and disconnects. The client can come back and resume from its cursor. */
   close(reason: DomainError): void {
+    if (this.ended) return;
     this.socket.emit('error', errorBody(reason, newId()));
     this.socket.disconnect(true);
   }
 
   /** Resolves when little waits for this socket, or it is gone. */
   ready(): Promise<void> {
-    if (this.queue.size < BUFFER || !this.connected) return Promise.resolve();
+    if (this.queue.length < BUFFER || this.ended) return Promise.resolve();
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
-  /** @returns what forgets `run` again */
+  /**
+   * Runs it when the socket is gone; at once, if it is.
+   * @returns what forgets `run` again
+   */
   onClose(run: () => void): () => void {
-    this.closers.add(run);
+    if (this.ended) run();
+    else this.closers.add(run);
     return () => this.closers.delete(run);
+  }
+
+  private enqueue(frame: Frame): void {
+    if (this.ended) return;
+    if (this.queue.length < QUEUE) {
+      this.queue.push(frame);
+      this.schedule();
+    } else {
+      const problem = 'This connection cannot keep up; connect again with your cursor.';
+      this.close(new DomainError('SLOW_CONSUMER', problem));
+    }
   }
 
   private schedule(): void {
@@ -92,22 +107,19 @@ export class Session {
     });
   }
 
-  private flush(all = false): void {
-    const { writeBuffer } = this.socket.conn as unknown as { writeBuffer: readonly unknown[] };
-    if (this.options.inBatches && this.queue.size > 0 && (all || writeBuffer.length < BUFFER)) {
-      this.socket.emit('events', [...this.queue.values()]);
-      this.queue.clear();
+  /** Hands over what the transport has room for. What is left goes when it has drained, which it tells. */
+  private flush(): void {
+    const frames = this.queue.splice(0, BUFFER - this.buffered);
+    for (const { name, body } of this.options.inBatches ? inBatches(frames) : frames) {
+      this.buffered += 1;
+      this.socket.emit(name, body);
     }
-    for (const [key, envelope] of this.queue) {
-      if (!all && writeBuffer.length >= BUFFER) return;
-      this.queue.delete(key);
-      this.socket.emit('event', envelope);
-    }
-    for (const resolve of this.waiting.splice(0)) resolve();
+    if (this.queue.length < BUFFER) for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   private end(): void {
-    this.queue.clear();
+    this.ended = true;
+    this.queue.length = 0;
     for (const resolve of this.waiting.splice(0)) resolve();
     for (const close of this.closers) close();
     this.closers.clear();

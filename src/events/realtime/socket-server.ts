@@ -1,4 +1,5 @@
-import type { Server as HttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Server, type Socket } from 'socket.io';
@@ -15,6 +16,8 @@ import { Session } from './session.js';
 
 const FRAME_BYTES = 100_000;
 const PING_MS = 30_000;
+/** How long clients may take to say goodbye when the server stops, in ms. */
+const FAREWELL_MS = 500;
 /** setTimeout's largest delay; no token lives that long. */
 const LONGEST_MS = 2_147_483_647;
 
@@ -25,6 +28,9 @@ const LONGEST_MS = 2_147_483_647;
 @Injectable()
 export class SocketServer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private io: Server | undefined;
+  /** The connections that were let in. */
+  private readonly admitted = new Set<Socket['conn']>();
+  private readonly wires = new Set<Duplex>();
 
   constructor(
     private readonly host: HttpAdapterHost,
@@ -44,6 +50,10 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
       maxHttpBufferSize: FRAME_BYTES,
       pingInterval: PING_MS,
     });
+    server.on('upgrade', (_request: IncomingMessage, wire: Duplex) => {
+      this.wires.add(wire);
+      wire.once('close', () => this.wires.delete(wire));
+    });
     this.io.use((socket, next) => {
       this.admit(socket).then(
         (caller) => {
@@ -57,24 +67,31 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
     this.io.on('connection', (socket) => this.connect(socket, socket.data as Caller));
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    this.io?.disconnectSockets(true);
+  /** Ends the connections, not the sockets: a client then comes back by itself, to the next server. */
+  beforeApplicationShutdown(): void {
     this.io?.engine.close();
+    // A client that has stopped reading would hold the HTTP server open.
+    setTimeout(() => {
+      for (const wire of this.wires) wire.destroy();
+    }, FAREWELL_MS).unref();
   }
 
   private async admit(socket: Socket): Promise<Caller> {
-    const limit = this.config.env.WS_MAX_CONNECTIONS;
-    if ((this.io?.engine.clientsCount ?? 0) > limit) {
-      throw new DomainError('SERVICE_UNAVAILABLE', `This server holds ${limit} sockets, and no more.`, {
-        limit,
-      });
-    }
-    const auth: Record<string, unknown> = socket.handshake.auth;
-    const token = auth['token'];
+    const { token, ...auth }: Record<string, unknown> = socket.handshake.auth;
     if (typeof token !== 'string')
       throw new DomainError('AUTHENTICATION_FAILED', 'The handshake needs auth.token.');
     cursorIn(auth);
-    return this.tokens.authenticate(token);
+    const caller = await this.tokens.authenticate(token);
+    const limit = this.config.env.WS_MAX_CONNECTIONS;
+    if (this.admitted.size >= limit) {
+      const problem = `This server holds ${limit} sockets, and no more.`;
+      throw new DomainError('SERVICE_UNAVAILABLE', problem, { limit });
+    }
+    const { conn } = socket;
+    if (conn.readyState !== 'open') throw new DomainError('CONFLICT', 'The connection has ended.');
+    this.admitted.add(conn);
+    conn.once('close', () => this.admitted.delete(conn));
+    return caller;
   }
 
   private connect(socket: Socket, caller: Caller): void {

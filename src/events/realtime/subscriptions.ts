@@ -1,11 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { newId } from '../../platform/new-id.js';
-import { DomainError, notFound } from '../../shared/domain-error.js';
+import { DomainError, notFound, validationFailed } from '../../shared/domain-error.js';
 import { decodeCursor, type Cursor } from '../domain/cursor.js';
 import type { EventFilter } from '../domain/event-filter.js';
 import { topicPattern } from '../domain/topic-pattern.js';
 import { Envelopes } from '../envelope.js';
-import { EventLog } from '../event-log.js';
 import { EventStreams } from '../event-stream.js';
 import { Messages } from './messages.js';
 import type { Session } from './session.js';
@@ -23,7 +22,6 @@ export class SocketSubscriptions implements OnModuleInit {
     private readonly messages: Messages,
     private readonly streams: EventStreams,
     private readonly envelopes: Envelopes,
-    private readonly log: EventLog,
   ) {}
 
   onModuleInit(): void {
@@ -33,6 +31,8 @@ export class SocketSubscriptions implements OnModuleInit {
       dto: SubscribeDto,
       handle: (session, body) => {
         const after = body.after === undefined ? session.after : decodeCursor(body.after);
+        if (body.topics.length === 0)
+          throw validationFailed([{ path: '/topics', message: 'must have at least 1 item' }]);
         const patterns = body.topics.map((topic, index) => topicPattern(topic, `/topics/${index}`));
         return this.subscribe(session, patterns, body.filters ?? {}, after);
       },
@@ -50,7 +50,7 @@ export class SocketSubscriptions implements OnModuleInit {
     });
   }
 
-  /** @returns the subscription's id, and the cursor its live part begins at */
+  /** @returns the subscription's id, and the cursor after which it begins */
   private subscribe(
     session: Session,
     patterns: readonly string[],
@@ -70,18 +70,18 @@ export class SocketSubscriptions implements OnModuleInit {
         event: (event) => session.send(this.envelopes.of(event)),
         gap: (gap) => session.tell('gap', { subscription_id: id, ...gap }),
         replayed: () => session.tell('replay_complete', { subscription_id: id }),
-        overrun: () => session.cutOff(),
+        broken: () => session.close(new DomainError('SERVICE_UNAVAILABLE', 'The log cannot be read now.')),
         ready: () => session.ready(),
       },
       after,
     );
-    const close = (): void => {
+    const forget = session.onClose(() => stream.close());
+    subscriptions.set(id, () => {
       subscriptions.delete(id);
       stream.close();
-    };
-    subscriptions.set(id, close);
+      forget();
+    });
     this.open.set(session, subscriptions);
-    session.onClose(close);
-    return { subscription_id: id, cursor: this.log.cursor(stream.liveFrom) };
+    return { subscription_id: id, cursor: stream.cursor };
   }
 }

@@ -53,7 +53,11 @@ async function isUpToDate(client: pg.Client): Promise<boolean> {
 async function runMigrations(connection: DatabaseConnection): Promise<void> {
   const { createDataSource } = await import('../../../config/data-source.js');
   const dataSource = await createDataSource({ ...connection.direct('migrations'), max: 1 }).initialize();
-  await dataSource.runMigrations({ transaction: 'each' }).finally(() => dataSource.destroy());
+  try {
+    await dataSource.runMigrations({ transaction: 'each' });
+  } finally {
+    await dataSource.destroy();
+  }
 }
 
 function reasonOf(error: unknown): string {

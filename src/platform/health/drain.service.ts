@@ -11,22 +11,25 @@ const PATIENCE_MS = 8_000;
 /** The way out: from `start` on, new requests are refused with 503 and those in flight are finished. */
 @Injectable()
 export class Drain {
-  private readonly stopping = new AbortController();
+  private readonly waits = new Set<() => void>();
+  private stopping = false;
   private readonly pending = new Set<PendingAnswer>();
   private whenIdle: (() => void) | undefined;
 
-  /** Aborted when draining starts: whatever waits (long polls, dispatchers) answers with what it has. */
-  get signal(): AbortSignal {
-    return this.stopping.signal;
+  get started(): boolean {
+    return this.stopping;
   }
 
-  get started(): boolean {
-    return this.stopping.signal.aborted;
+  /** Calls `end` when draining starts: long polls then answer with what they have. @returns what forgets it again */
+  onStart(end: () => void): () => void {
+    this.waits.add(end);
+    return () => this.waits.delete(end);
   }
 
   /** @returns a promise that resolves when nothing is in flight any more, after `patienceMs` at the latest */
   async start(patienceMs: number = PATIENCE_MS): Promise<void> {
-    this.stopping.abort();
+    this.stopping = true;
+    for (const end of this.waits) end();
     for (const answer of this.pending) answer.header('Connection', 'close');
     if (this.pending.size === 0) return;
     await new Promise<void>((resolve) => {

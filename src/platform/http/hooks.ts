@@ -5,6 +5,13 @@ import type { Drain } from '../health/drain.service.js';
 import { runCorrelated } from './correlation.js';
 import type { EventCursor } from './event-cursor.port.js';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Aborted when nobody waits for the answer any more, or the server is stopping. */
+    patience: AbortSignal;
+  }
+}
+
 /** What happens to every request before and after its route, errors and unknown routes included. */
 export function installHooks(
   fastify: FastifyInstance,
@@ -18,7 +25,14 @@ export function installHooks(
       return;
     }
     drain.entered(reply);
-    reply.raw.once('close', () => drain.left(reply));
+    const patience = new AbortController();
+    const forget = drain.onStart(() => patience.abort());
+    request.patience = patience.signal;
+    reply.raw.once('close', () => {
+      forget();
+      if (!reply.raw.writableFinished) patience.abort();
+      drain.left(reply);
+    });
     if (cursor !== undefined && request.method === 'GET' && request.url.startsWith('/api/')) {
       reply.header('X-Event-Cursor', cursor.current());
     }

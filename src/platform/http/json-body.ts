@@ -27,6 +27,11 @@ export function parseJson(text: string): unknown {
   return value;
 }
 
+/** The same limits for a value that something else has parsed: a socket's message. @throws DomainError VALIDATION_FAILED */
+export function checkJson(value: unknown): void {
+  if (inspect(value, true) > MAX_KEYS) throw refused(`has more than ${MAX_KEYS} keys`);
+}
+
 /** Keys in the text; one linear pass that jumps over strings. */
 function measure(text: string): number {
   let depth = 0;
@@ -56,8 +61,8 @@ function isEscaped(text: string, at: number): boolean {
   return (at - first) % 2 === 1;
 }
 
-/** Keys in the value; refuses what no field may hold. The depth is known to be small. */
-function inspect(value: unknown, mayBeUnstorable: boolean): number {
+/** Keys in the value; refuses what no field may hold. */
+function inspect(value: unknown, mayBeUnstorable: boolean, depth = 0): number {
   if (typeof value === 'string') {
     if (mayBeUnstorable && UNSTORABLE.test(value))
       throw refused('holds a NUL character or half of a surrogate pair');
@@ -65,14 +70,15 @@ function inspect(value: unknown, mayBeUnstorable: boolean): number {
   }
   if (typeof value === 'number' && !Number.isFinite(value)) throw refused('holds a number that is too large');
   if (typeof value !== 'object' || value === null) return 0;
+  if (depth === MAX_DEPTH) throw refused(`is nested deeper than ${MAX_DEPTH} levels`);
   let keys = 0;
   if (Array.isArray(value)) {
-    for (const item of value) keys += inspect(item, mayBeUnstorable);
+    for (const item of value) keys += inspect(item, mayBeUnstorable, depth + 1);
     return keys;
   }
   for (const [key, item] of Object.entries(value)) {
     if (FORBIDDEN_KEYS.has(key)) throw refused(`must not use the key ${key}`);
-    keys += 1 + inspect(key, mayBeUnstorable) + inspect(item, mayBeUnstorable);
+    keys += 1 + inspect(key, mayBeUnstorable) + inspect(item, mayBeUnstorable, depth + 1);
   }
   return keys;
 }

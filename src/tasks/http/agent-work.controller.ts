@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { AgentAccess } from '../../agents/index.js';
 import { Caller, Named, Scopes, type NamedProject } from '../../auth/index.js';
-import { ClientGone } from '../../platform/http/client-gone.decorator.js';
+import { Patience } from '../../platform/http/patience.decorator.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
 import { ClaimsService } from '../claims.service.js';
 import { ReportsService, type ReportAnswer } from '../reports.service.js';
@@ -35,11 +35,11 @@ export class AgentWorkController {
     @Named() named: NamedProject,
     @Param('id') id: string,
     @Body() body: ClaimDto,
-    @ClientGone() gone: AbortSignal,
+    @Patience() patience: AbortSignal,
   ): Promise<{ items: ClaimedTask[] }> {
     const key = await this.access.actingFor(caller, named, id);
     const ask = { max: body.max_tasks ?? 1, waitMs: body.wait_ms ?? 0, sessionEpoch: body.session_epoch };
-    return { items: await this.claims.claim(key, ask, gone) };
+    return { items: await this.claims.claim(key, ask, patience) };
   }
 
   @Post('reports')
@@ -55,7 +55,7 @@ export class AgentWorkController {
     @Named() named: NamedProject,
     @Param('id') id: string,
     @Body() body: ReportsDto,
-    @ClientGone() gone: AbortSignal,
+    @Patience() patience: AbortSignal,
     @Req() request: FastifyRequest,
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
     const key = await this.access.actingFor(caller, named, id);
@@ -63,6 +63,6 @@ export class AgentWorkController {
       body.claim === undefined
         ? undefined
         : { max: body.claim.max_tasks ?? 1, sessionEpoch: body.session_epoch };
-    return this.reports.take(key, caller.agentId, body.reports, claim, sizeOf(request), gone);
+    return this.reports.take(key, caller.agentId, body.reports, claim, sizeOf(request), patience);
   }
 }

@@ -20,7 +20,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
-import { ClientGone } from '../../platform/http/client-gone.decorator.js';
+import { Patience } from '../../platform/http/patience.decorator.js';
 import { ApiPage, pageOf, type Page } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
 import { resultOf } from '../domain/result.js';
@@ -57,7 +57,7 @@ export class TasksController {
     @Body() body: CreateTaskDto,
     @Query() { wait_ms: waitMs = 0 }: WaitQuery,
     @Headers('x-correlation-id') correlationId: string | undefined,
-    @ClientGone() gone: AbortSignal,
+    @Patience() patience: AbortSignal,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TaskView> {
@@ -68,7 +68,7 @@ export class TasksController {
     });
     reply.code(created ? 201 : 200).header('location', `/api/v1/tasks/${task.id}`);
     if (waitMs === 0) return taskView(task);
-    return taskView(await this.reads.ended({ id: task.id, projectId: project }, waitMs, gone));
+    return taskView(await this.reads.ended({ id: task.id, projectId: project }, waitMs, patience));
   }
 
   @Post('batch')
@@ -172,11 +172,11 @@ export class TasksController {
     @Named() named: NamedProject,
     @Param('id') id: string,
     @Query() { wait_ms: waitMs = 0 }: WaitQuery,
-    @ClientGone() gone: AbortSignal,
+    @Patience() patience: AbortSignal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ task_id: string; status: string; output_data?: unknown }> {
     const key = await this.reads.locate(projectForRead(caller, named), id);
-    const task = await this.reads.ended(key, waitMs, gone);
+    const task = await this.reads.ended(key, waitMs, patience);
     const result = resultOf(task);
     reply.code(result === undefined ? 202 : 200);
     return {

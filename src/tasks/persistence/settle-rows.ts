@@ -11,8 +11,8 @@ export const SETTLE_UNSETTLED = {
   name: 'settle-unsettled',
   text: `
     SELECT t.id, t.project_id, t.parent_workflow_id FROM tasks t
-    WHERE NOT t.settled AND t.updated_at < clock_timestamp() - interval '1 second'
-    ORDER BY t.updated_at LIMIT $1`,
+    WHERE NOT t.settled AND t.ended_at < clock_timestamp() - interval '1 second'
+    ORDER BY t.ended_at LIMIT $1`,
 };
 
 /** All unsettled tasks of a workflow whose rows the evaluation has locked. */

@@ -14,7 +14,7 @@ const HELD = `status IN ('assigned', 'in_progress')`;
 @Index('tasks_held', ['assigned_agent', 'agent_project'], { where: HELD })
 @Index('tasks_to_check', ['check_at'], { where: HELD })
 @Index('tasks_waiting', ['available_at'], { where: `status = 'queued' AND NOT claimable` })
-@Index('tasks_unsettled', ['updated_at'], { where: 'NOT settled' })
+@Index('tasks_unsettled', ['ended_at'], { where: 'NOT settled' })
 @Index('tasks_of_workflow', ['parent_workflow_id', 'project_id'], { where: 'parent_workflow_id IS NOT NULL' })
 @Index('tasks_one_per_stage', ['parent_workflow_id', 'project_id', 'stage_name', 'stage_run'], {
   unique: true,

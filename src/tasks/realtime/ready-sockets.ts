@@ -1,8 +1,9 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { AgentDirectory, type AgentRow } from '../../agents/index.js';
+import { AgentDirectory, type AgentKey, type AgentRow } from '../../agents/index.js';
 import { type Envelope, Envelopes, EventLog, EventRouter, type Session } from '../../events/index.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError, notFound } from '../../shared/domain-error.js';
+import type { LoggedEvent } from '../../shared/domain-event.js';
 import { ClaimsService } from '../claims.service.js';
 import { Dispatcher, type Waiter } from '../dispatcher.js';
 import type { Task } from '../domain/task.js';
@@ -17,9 +18,10 @@ const AT_ONCE = 100;
 interface ReadySocket extends Waiter {
   readonly session: Session;
   readonly agent: AgentRow;
-  capacity: number;
   claiming: boolean;
   again: boolean;
+  /** Assignments of its agent that the log told while it was claiming. */
+  readonly told: Map<string, Envelope>;
 }
 
 /**
@@ -30,11 +32,11 @@ interface ReadySocket extends Waiter {
 export class ReadySockets implements OnModuleInit {
   private readonly logger = new Logger(ReadySockets.name);
   private readonly sockets = new Map<Session, ReadySocket>();
-  /** Agents (project and id) with a ready socket here, and how many. */
-  private readonly agents = new Map<string, number>();
-  /** A claim's answer and its event come apart, in either order: whichever is first waits here for the other. */
-  private readonly events = new Map<string, Envelope>();
-  private readonly claimed = new Map<string, (envelope: Envelope) => void>();
+  private readonly ofAgent = new Map<string, Set<ReadySocket>>();
+  /** As the last `ready` said, also while the first is still being answered. */
+  private readonly capacities = new WeakMap<Session, number>();
+  /** What was claimed before its event was told. */
+  private readonly awaited = new Map<string, (envelope: Envelope) => void>();
 
   constructor(
     private readonly dispatcher: Dispatcher,
@@ -49,47 +51,42 @@ export class ReadySockets implements OnModuleInit {
 
   onModuleInit(): void {
     this.router.onEvents((events) => {
-      for (const event of events) {
-        if (event.type === 'task.assigned' && this.agents.has(String(event.targetAgent)))
-          this.meet(this.envelopes.of(event));
-      }
+      for (const event of events) if (event.type === 'task.assigned') this.hear(event);
     });
   }
 
-  /** The socket takes work from now on (0: no more). What its agent holds and has not started is sent again. */
+  /** The socket takes work from now on (0: no more). At its first `ready`, what its agent has not started is sent again. */
   async ready(session: Session, capacity: number): Promise<void> {
     const { agentId, projectId } = session.caller;
     if (agentId === null) throw new DomainError('FORBIDDEN', 'Only an agent’s own socket can be ready.');
-    const known = this.sockets.get(session);
-    if (known !== undefined) {
-      known.capacity = capacity;
-      return capacity === 0 ? this.dispatcher.leave(known) : known.wake();
+    this.capacities.set(session, capacity);
+    if (!this.sockets.has(session)) {
+      const agent = await this.directory.find(projectId, agentId);
+      if (agent === undefined) throw notFound('agent', agentId);
+      await this.sendAgain(session, agent);
+      // Another `ready` may have come meanwhile.
+      if (!this.sockets.has(session)) this.enter(session, agent);
     }
-    const agent = await this.directory.find(projectId, agentId);
-    if (agent === undefined) throw notFound('agent', agentId);
-    await this.sendAgain(session, agent);
+    this.sockets.get(session)?.wake();
+  }
+
+  private enter(session: Session, agent: AgentRow): void {
     const socket: ReadySocket = {
       session,
       agent,
-      capacity,
       claiming: false,
       again: false,
+      told: new Map(),
       wake: () => this.wake(socket),
     };
-    this.enter(socket);
-    socket.wake();
-  }
-
-  private enter(socket: ReadySocket): void {
-    const { id } = socket.agent;
-    this.sockets.set(socket.session, socket);
-    this.agents.set(id, (this.agents.get(id) ?? 0) + 1);
-    socket.session.onClose(() => {
-      this.sockets.delete(socket.session);
+    const together = this.ofAgent.get(agent.id) ?? new Set();
+    this.ofAgent.set(agent.id, together.add(socket));
+    this.sockets.set(session, socket);
+    session.onClose(() => {
+      this.sockets.delete(session);
       this.dispatcher.leave(socket);
-      const left = (this.agents.get(id) ?? 1) - 1;
-      if (left === 0) this.agents.delete(id);
-      else this.agents.set(id, left);
+      together.delete(socket);
+      if (together.size === 0) this.ofAgent.delete(agent.id);
     });
   }
 
@@ -98,62 +95,68 @@ export class ReadySockets implements OnModuleInit {
       socket.again = true;
       return;
     }
+    const capacity = this.capacities.get(socket.session) ?? 0;
+    if (!socket.session.connected || capacity === 0) return this.dispatcher.leave(socket);
     socket.claiming = true;
     // Waits before it claims: what becomes claimable in between wakes it once more.
     this.dispatcher.wait(socket);
-    this.push(socket)
+    this.push(socket, capacity)
       .catch((error: unknown) => this.logger.debug(`a push is put off: ${String(error)}`))
       .finally(() => {
         socket.claiming = false;
+        socket.told.clear();
         if (!socket.again) return;
         socket.again = false;
         this.wake(socket);
       });
   }
 
-  private async push({ session, agent, capacity }: ReadySocket): Promise<void> {
-    if (!session.connected || capacity === 0) return;
+  private async push(socket: ReadySocket, limit: number): Promise<void> {
+    const { agent } = socket;
     const key = { id: agent.id, projectId: agent.project_id };
-    const items = await this.dispatcher.claim({ agent: key, max: AT_ONCE, limit: capacity, pushed: true });
-    if (session.connected) for (const item of items) this.deliver(session, item);
-    else await this.claims.giveBack(key, items);
+    const items = await this.dispatcher.claim({ agent: key, max: AT_ONCE, limit, pushed: true });
+    for (const item of items) this.deliver(socket, key, item);
   }
 
-  private deliver(session: Session, item: ClaimedTask): void {
+  /** A claim's answer and its event come apart, in either order: they meet here or in {@link hear}. */
+  private deliver({ session, told }: ReadySocket, agent: AgentKey, item: ClaimedTask): void {
+    const hand = (envelope: Envelope): void => {
+      if (session.connected) session.sendPersonal(withTask(envelope, item));
+      else void this.claims.giveBack(agent, [item]);
+    };
     const key = assignmentKey(item.project_id, item.id, item.attempt);
-    const send = (envelope: Envelope): void =>
-      session.send({ ...envelope, payload: { ...envelope.payload, task: item } });
-    const envelope = this.events.get(key);
-    if (envelope === undefined) this.claimed.set(key, send);
-    else {
-      this.events.delete(key);
-      send(envelope);
-    }
+    const envelope = told.get(key);
+    if (envelope === undefined) this.awaited.set(key, hand);
+    else hand(envelope);
   }
 
-  private meet(envelope: Envelope): void {
-    const { task_id: id, attempt } = envelope.payload;
-    const key = assignmentKey(envelope.project_id, String(id), Number(attempt));
-    const send = this.claimed.get(key);
-    this.claimed.delete(key);
-    if (send !== undefined) return send(envelope);
-    this.events.set(key, envelope);
-    // A pull's assignment is met by nobody; it need not be kept for longer than a claim takes.
-    setTimeout(() => this.events.delete(key), 5_000).unref();
+  private hear(event: LoggedEvent): void {
+    const { task_id: id, attempt } = event.payload;
+    const key = assignmentKey(event.projectId, String(id), Number(attempt));
+    const hand = this.awaited.get(key);
+    if (hand !== undefined) {
+      this.awaited.delete(key);
+      return hand(this.envelopes.of(event));
+    }
+    for (const { claiming, told } of this.ofAgent.get(event.targetAgent ?? '') ?? []) {
+      if (claiming) told.set(key, this.envelopes.of(event));
+    }
   }
 
   private async sendAgain(session: Session, agent: AgentRow): Promise<void> {
     for (const task of await this.database.query<Task>(ASSIGNED_TO, [agent.id, agent.project_id])) {
       const event = await this.log.latest(task.project_id, task.id, 'task.assigned');
-      if (event === undefined) continue;
-      const item = {
-        ...taskView(task),
-        lease_token: this.leaseTokens.of(task.project_id, task.id, task.attempt),
-      };
-      const envelope = this.envelopes.of(event);
-      session.send({ ...envelope, payload: { ...envelope.payload, task: item } });
+      // Another attempt has begun meanwhile: its own event tells of it.
+      if (event?.payload['attempt'] !== task.attempt) continue;
+      const token = this.leaseTokens.of(task.project_id, task.id, task.attempt);
+      const item = { ...taskView(task), lease_token: token };
+      session.sendPersonal(withTask(this.envelopes.of(event), item));
     }
   }
+}
+
+function withTask(envelope: Envelope, item: ClaimedTask): Envelope {
+  return { ...envelope, payload: { ...envelope.payload, task: item } };
 }
 
 function assignmentKey(projectId: string, taskId: string, attempt: number): string {

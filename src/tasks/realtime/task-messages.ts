@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { projectForRead } from '../../auth/index.js';
 import { Messages, type Session } from '../../events/index.js';
 import { DomainError } from '../../shared/domain-error.js';
 import type { AgentKey } from '../../agents/index.js';
@@ -61,7 +62,7 @@ export class TaskMessages implements OnModuleInit {
     { caller }: Session,
     { task_id: id, project_id: project, ...body }: TaskReportDto,
   ): Promise<TaskView> {
-    const key = await this.reads.locate(project ?? caller.projectId, id);
+    const key = await this.reads.locate(projectForRead(caller, { body: project }), id);
     const change = changeOf(caller, body);
     if (change.kind === 'edit') throw new DomainError('FORBIDDEN', 'A socket reports; it does not edit.');
     return taskView(await this.tasks.report(key, change.report, actorOf(caller), REPORT_BYTES));

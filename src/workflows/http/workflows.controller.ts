@@ -15,7 +15,7 @@ import {
   projectForWrite,
   Scopes,
 } from '../../auth/index.js';
-import { ClientGone } from '../../platform/http/client-gone.decorator.js';
+import { Patience } from '../../platform/http/patience.decorator.js';
 import { ApiPage, type Page, pageOf } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
 import { resultOf } from '../domain/result.js';
@@ -105,10 +105,10 @@ export class WorkflowsController {
     @Named() named: NamedProject,
     @Param('id') id: string,
     @Query() { wait_ms: waitMs }: WorkflowResultQuery,
-    @ClientGone() gone: AbortSignal,
+    @Patience() patience: AbortSignal,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<WorkflowResultDto> {
-    const workflow = await this.reads.ended(await this.keyOf(caller, named, id), waitMs, gone);
+    const workflow = await this.reads.ended(await this.keyOf(caller, named, id), waitMs, patience);
     const output = resultOf(workflow);
     reply.code(output === undefined ? 202 : 200);
     return {

@@ -112,10 +112,11 @@ describe('the server process', () => {
 
   it('ends with status 1 and in good order at a defect', async () => {
     const dataDir = join(folder, 'defect');
-    const defect = 'process.on("SIGUSR2",()=>{throw(new(Error)("a-planted-defect"))})';
-    const server = await start({ dataDir, env: { NODE_OPTIONS: `--import=data:text/javascript,${defect}` } });
+    const defect = Buffer.from(`process.on('SIGUSR2', () => { throw new Error('a planted defect'); });`);
+    const script = `data:text/javascript;base64,${defect.toString('base64')}`;
+    const server = await start({ dataDir, env: { NODE_OPTIONS: `--import=${script}` } });
     expect(await server.kill('SIGUSR2')).toEqual({ code: 1, signal: null });
-    expect(server.output()).toContain('a-planted-defect');
+    expect(server.output()).toContain('a planted defect');
     await until(() => processesOf(dataDir).length === 0);
   });
 

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AgentsApi, type Answer, idsOf } from '../support/agents-api.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { writeEvents } from '../support/log-writes.js';
+import { TestSocket } from '../support/sockets.js';
+import { until } from '../support/wait-for.js';
+
+describe('GET /events', () => {
+  let app: TestApp;
+  let api: AgentsApi;
+  let reader: string;
+  let projects = 0;
+
+  beforeAll(async () => {
+    app = await startApp();
+    api = await AgentsApi.of(app);
+    reader = await api.client('p', 'events:read');
+  });
+  afterAll(() => app.close());
+
+  const read = (query: string, token = reader): Promise<Answer> =>
+    api.call('GET', `/events?${query}`, undefined, token);
+  const next = (answer: Answer): string => String(answer.body['next_cursor']);
+
+  /** A project that is not used by another test, and a token that reads it. */
+  async function project(): Promise<{ projectId: string; token: string }> {
+    const projectId = `p${(projects += 1)}`;
+    return { projectId, token: await api.client(projectId, 'events:read') };
+  }
+
+  it('pages through the log in order, and ends with an empty page and a cursor', async () => {
+    const { projectId, token } = await project();
+    const ids = await writeEvents(
+      app,
+      Array.from({ length: 25 }, () => ({ projectId })),
+    );
+    const seen: unknown[] = [];
+    let page = await read('limit=10', token);
+    const sizes: number[] = [];
+    for (; idsOf(page).length > 0; page = await read(`limit=10&after=${next(page)}`, token)) {
+      seen.push(...idsOf(page));
+      sizes.push(idsOf(page).length);
+    }
+    expect(seen).toEqual(ids);
+    expect(sizes).toEqual([10, 10, 5]);
+    expect(page.body).toEqual({ items: [], next_cursor: expect.any(String) });
+    const [later] = await writeEvents(app, [{ projectId }]);
+    expect(idsOf(await read(`after=${next(page)}`, token))).toEqual([later]);
+  });
+
+  it('fills its pages, however little of the log matches', async () => {
+    const { projectId, token } = await project();
+    const rare: string[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      await writeEvents(
+        app,
+        Array.from({ length: 1_500 }, () => ({ projectId, type: 'often' })),
+      );
+      rare.push(...(await writeEvents(app, [{ projectId, type: 'rare' }])));
+    }
+    const page = await read('topics=rare&limit=2', token);
+    expect(idsOf(page)).toEqual(rare.slice(0, 2));
+    expect(idsOf(await read(`topics=rare&limit=2&after=${next(page)}`, token))).toEqual(rare.slice(2));
+  });
+
+  it('picks by topics and by correlation id', async () => {
+    const { projectId, token } = await project();
+    const ids = await writeEvents(app, [
+      { projectId, type: 'task.completed', topic: 'task.coding.completed', correlationId: 'w1' },
+      { projectId, type: 'task.completed', topic: 'task.testing.completed', correlationId: 'w2' },
+      { projectId, type: 'workflow.started', correlationId: 'w1' },
+      { projectId, type: 'agent.registered' },
+    ]);
+    const picked = async (query: string): Promise<unknown[]> => idsOf(await read(query, token));
+    expect(await picked('topics=task.coding.*,workflow.%23')).toEqual([ids[0], ids[2]]);
+    expect(await picked('topics=task.completed')).toEqual([ids[0], ids[1]]);
+    expect(await picked('correlation_id=w1')).toEqual([ids[0], ids[2]]);
+    expect(await picked('correlation_id=w1&topics=task.%23')).toEqual([ids[0]]);
+    expect(await read('topics=a..b', token)).toMatchObject({
+      status: 400,
+      body: { error: { code: 'VALIDATION_FAILED' } },
+    });
+  });
+
+  it('begins with a gap where the cursor is of another log or past the end, and waits for nothing then', async () => {
+    const { projectId, token } = await project();
+    const [id] = await writeEvents(app, [{ projectId }]);
+    const foreign = Buffer.from('1.0123456789ab.5').toString('base64url');
+    const page = await read(`after=${foreign}`, token);
+    expect(page.body['items']).toEqual([
+      { gap: { from: foreign, to: expect.any(String) } },
+      expect.objectContaining({ id }),
+    ]);
+    const epoch = Buffer.from(next(page), 'base64url').toString().split('.')[1];
+    const future = Buffer.from(`1.${epoch}.999999999`).toString('base64url');
+    const late = await read(`after=${future}&wait_ms=20000`, token);
+    expect(late.body['items']).toEqual([{ gap: { from: future, to: expect.any(String) } }]);
+    expect(await read('after=nonsense', token)).toMatchObject({ status: 400 });
+  });
+
+  it('waits for the first event that matches, and for no other', async () => {
+    const { projectId, token } = await project();
+    const begin = next(await read('', token));
+    const waiting = read(`after=${begin}&topics=wanted&correlation_id=w1&wait_ms=20000`, token);
+    let answered = false;
+    void waiting.then(() => (answered = true));
+    await writeEvents(app, [
+      { projectId, type: 'other', correlationId: 'w1' },
+      { projectId: 'elsewhere', type: 'wanted', correlationId: 'w1' },
+      { projectId, type: 'wanted', correlationId: 'w2' },
+    ]);
+    await read('', token);
+    expect(answered).toBe(false);
+    const [id] = await writeEvents(app, [{ projectId, type: 'wanted', correlationId: 'w1' }]);
+    expect(idsOf(await waiting)).toEqual([id]);
+  });
+
+  it('answers with an empty page when the wait is over', async () => {
+    const { token } = await project();
+    const page = await read('wait_ms=50', token);
+    expect(page.body).toEqual({ items: [], next_cursor: expect.any(String) });
+  });
+
+  it('shows a token its own project only, and the admin whichever it names', async () => {
+    const { projectId, token } = await project();
+    const other = await project();
+    const [id] = await writeEvents(app, [{ projectId }, { projectId: other.projectId }]);
+    expect(idsOf(await read('', token))).toEqual([id]);
+    expect(await read(`project_id=${other.projectId}`, token)).toMatchObject({ status: 404 });
+    const admin = await app.adminToken();
+    expect(idsOf(await read(`project_id=${projectId}`, admin))).toEqual([id]);
+    expect(await read('', await api.client('p', 'tasks:read'))).toMatchObject({ status: 403 });
+  });
+
+  it('and every other GET say from which cursor a subscription misses nothing of what is read', async () => {
+    const admin = await app.adminToken();
+    const work = { type: 'snapshot', project_id: 'p' };
+    let stop = false;
+    const writers = Array.from({ length: 3 }, async () => {
+      while (!stop) await api.call('POST', '/tasks', work);
+    });
+    for (let i = 0; i < 5; i += 1) {
+      const snapshot = await api.call('GET', '/tasks?type=snapshot&limit=200');
+      const known = new Set(idsOf(snapshot));
+      const socket = await TestSocket.connect(app.url, {
+        token: admin,
+        after: snapshot.headers['x-event-cursor'],
+      });
+      await socket.subscribe(['task.snapshot.created']);
+      await api.call('POST', '/tasks', { ...work, id: `last-${i}` });
+      await until(() => socket.events.some(({ payload }) => payload['task_id'] === `last-${i}`));
+      socket.close();
+      for (const { payload } of socket.events) known.add(payload['task_id']);
+      const rows = await api.query<{ id: string }>("SELECT id FROM tasks WHERE type = 'snapshot'");
+      const upTo = socket.events.at(-1)?.timestamp ?? '';
+      expect(rows.length).toBeGreaterThan(0);
+      const before = await api.query<{ id: string }>(
+        "SELECT id FROM tasks WHERE type = 'snapshot' AND created_at < $1",
+        [upTo],
+      );
+      // What was created before the last that the socket told of was in the snapshot or told.
+      expect(before.map(({ id }) => id).filter((id) => !known.has(id))).toEqual([]);
+    }
+    stop = true;
+    await Promise.all(writers);
+  });
+});

@@ -12,6 +12,6 @@ export {
 } from './credentials.js';
 export { FirstAdmin } from './first-admin.service.js';
 export { Named, type NamedProject, projectForRead, projectForWrite } from './project.js';
-export { ADMIN, AGENT_SCOPES, allows, type Scope } from './scopes.js';
+export { AGENT_SCOPES, allows, type Scope } from './scopes.js';
 export { Scopes } from './scopes.decorator.js';
 export { Tokens } from './tokens.service.js';

@@ -14,13 +14,11 @@ const {
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 
 async function call(path, body, method = 'POST') {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const request = { method, headers, body: JSON.stringify(body) };
   for (;;) {
     try {
-      const answer = await fetch(`${url}/api/v1${path}`, {
-        method,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
+      const answer = await fetch(`${url}/api/v1${path}`, request);
       if (answer.status !== 503) return { status: answer.status, body: await answer.json() };
     } catch {
       // The server is away; it comes back.

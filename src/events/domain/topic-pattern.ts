@@ -1,6 +1,6 @@
 import { validationFailed } from '../../shared/domain-error.js';
 
-export const MAX_SEGMENTS = 8;
+const MAX_SEGMENTS = 8;
 
 const PATTERN = /^(#|(\*|[A-Za-z0-9_-]+)(\.(\*|[A-Za-z0-9_-]+))*(\.#)?)$/;
 

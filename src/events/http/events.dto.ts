@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, getSchemaPath } from '@nestjs/swagger';
 import { IdField, IntField, TextField, TextListField } from '../../platform/http/fields.js';
 
 export class EventsQuery {
@@ -37,7 +37,7 @@ export class EventsQuery {
 }
 
 /** The one envelope, as every channel carries it. */
-export class EnvelopeDto {
+class EnvelopeDto {
   @ApiProperty({ example: '0193a7c0-5c2e-7a10-8a1e-000000000001' })
   id: string;
 
@@ -72,12 +72,26 @@ export class EnvelopeDto {
   cursor: string;
 }
 
+class GapBoundsDto {
+  @ApiProperty({ description: 'The cursor that was given.' })
+  from: string;
+
+  @ApiProperty({ description: 'The cursor from which the answer goes on.' })
+  to: string;
+}
+
+/** What is between was of another log, or is not there any more. */
+class GapDto {
+  @ApiProperty({ type: GapBoundsDto })
+  gap: GapBoundsDto;
+}
+
+@ApiExtraModels(EnvelopeDto, GapDto)
 export class EventPageDto {
   @ApiProperty({
-    description:
-      'Events in log order; `{gap: {from, to}}` first, where the cursor was of another log or past its end.',
+    description: 'Events in log order; a gap first, where the cursor was of another log or past its end.',
     type: 'array',
-    items: { type: 'object', additionalProperties: true },
+    items: { oneOf: [{ $ref: getSchemaPath(EnvelopeDto) }, { $ref: getSchemaPath(GapDto) }] },
   })
   items: unknown[];
 

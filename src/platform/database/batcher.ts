@@ -59,7 +59,7 @@ export class Batcher {
     return new Promise<R>((resolve, reject) => {
       const entry = { handler, command, bytes, expiresAt: Date.now() + COMMAND_LIFETIME_MS, resolve, reject };
       // A handler's own commands and results come back to it alone, whatever else shares its batch.
-      this.waiting.push(entry as Entry);
+      this.waiting.push(entry);
       this.waitingBytes += bytes;
       // setImmediate: whatever this turn of the event loop still brings joins the batch, at no delay.
       this.running ??= new Promise<void>((done) => setImmediate(() => void this.drain().finally(done)));

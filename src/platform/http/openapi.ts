@@ -24,7 +24,7 @@ export function serveOpenApi(app: NestFastifyApplication): void {
 }
 
 /** The OpenAPI document of every route there is, each with all its errors. */
-export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
+function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   const about = new DocumentBuilder()
     .setTitle('Parley')
     .setDescription('The self-hosted backbone of a fleet of AI agents.')

@@ -62,7 +62,7 @@ const UNEXPLAINED: TaskError = {
   message: 'The agent reported a failure without an error.',
 };
 
-export function staleLease(task: Task): DomainError {
+function staleLease(task: Task): DomainError {
   return new DomainError('STALE_LEASE', `The lease on task '${task.id}' is no longer yours; drop the work.`, {
     task_id: task.id,
     attempt: task.attempt,

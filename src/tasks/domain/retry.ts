@@ -11,7 +11,7 @@ export interface Circumstances {
 }
 
 /** No holder and no lease: what every task looks like that nobody works on. */
-export const UNHELD = {
+const UNHELD = {
   session_epoch: null,
   assigned_at: null,
   lease_until: null,
@@ -49,7 +49,7 @@ export function queued(task: Task, availableAt: string | null, now: string): Tas
 }
 
 /** Attempts that count against the policy. */
-export function spentAttempts(task: Task): number {
+function spentAttempts(task: Task): number {
   return task.attempt - task.attempts_forgiven;
 }
 

@@ -40,7 +40,7 @@ const WANTED: Readonly<Record<TaskCommandName, string>> = {
   retry: 'queued',
 };
 
-export function isAllowed(command: TaskCommandName, from: TaskStatus): boolean {
+function isAllowed(command: TaskCommandName, from: TaskStatus): boolean {
   return from in TASK_TRANSITIONS[command];
 }
 

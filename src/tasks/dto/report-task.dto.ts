@@ -94,7 +94,7 @@ export class TaskReportDto extends UpdateTaskDto {
   project_id?: string;
 }
 
-export class ClaimNowDto {
+class ClaimNowDto {
   @IntField({ about: 'Tasks at most.', min: 1, max: 100, default: 1, example: 5 })
   max_tasks?: number;
 }

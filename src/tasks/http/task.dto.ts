@@ -131,7 +131,7 @@ export class TaskDto {
   ended_at: string | null;
 }
 
-export class ClaimedTaskDto extends TaskDto {
+class ClaimedTaskDto extends TaskDto {
   @TextField({ about: 'Proof that you hold it; it fences what you report. Shown to you alone.', max: 200 })
   lease_token: string;
 }
@@ -146,7 +146,7 @@ export class TaskListAnswer {
   items: TaskDto[];
 }
 
-export class ReportAnswer {
+class ReportAnswer {
   @IdField({ about: 'The task that was reported.' })
   task_id: string;
 
@@ -172,7 +172,7 @@ export class ReportsAnswer {
   claimed?: ClaimedTaskDto[];
 }
 
-export class AttemptDto {
+class AttemptDto {
   @IntField({ about: 'Number of the attempt.', min: 1, max: 2_147_483_647 })
   attempt: number;
 

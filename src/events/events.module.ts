@@ -7,7 +7,6 @@ import { EventPages } from './event-pages.service.js';
 import { EventRouter } from './event-router.js';
 import { EventStreams } from './event-stream.js';
 import { EventsController } from './http/events.controller.js';
-import { AgentSockets } from './realtime/agent-sockets.js';
 import { Messages } from './realtime/messages.js';
 import { SocketServer } from './realtime/socket-server.js';
 import { SocketSubscriptions } from './realtime/subscriptions.js';
@@ -19,7 +18,6 @@ import { RouterCursor } from './router-cursor.js';
   imports: [AuthModule],
   controllers: [EventsController],
   providers: [
-    AgentSockets,
     Envelopes,
     EventLog,
     EventPages,
@@ -30,6 +28,6 @@ import { RouterCursor } from './router-cursor.js';
     SocketSubscriptions,
     { provide: EventCursor, useClass: RouterCursor },
   ],
-  exports: [AgentSockets, Envelopes, EventLog, EventRouter, Messages, EventCursor],
+  exports: [Envelopes, EventLog, EventRouter, Messages, EventCursor],
 })
 export class EventsModule {}

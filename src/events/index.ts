@@ -2,6 +2,5 @@ export { EventsModule } from './events.module.js';
 export { type Envelope, Envelopes } from './envelope.js';
 export { EventLog } from './event-log.js';
 export { EventRouter } from './event-router.js';
-export { AgentSockets } from './realtime/agent-sockets.js';
 export { type Message, Messages } from './realtime/messages.js';
 export type { Session } from './realtime/session.js';

@@ -64,7 +64,7 @@ describe('the topic trie', () => {
   it('forgets old answers when there are very many topics', () => {
     const trie = new TopicTrie<string>();
     trie.add('a.*', 'x');
-    for (let i = 0; i < 20_500; i += 1) expect(trie.match(`a.${i}`, 'b').size).toBe(1);
+    for (let i = 0; i < 20_500; i += 1) trie.match(`a.${i}`, 'b');
     expect(trie.match('a.0', 'b').size).toBe(1);
   });
 });

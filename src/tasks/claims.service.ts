@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AgentDirectory, AgentPresence, type AgentKey, type AgentRow } from '../agents/index.js';
 import { notFound } from '../shared/domain-error.js';
-import { Dispatcher } from './dispatcher.js';
+import { Dispatcher, type Waiter } from './dispatcher.js';
 import type { ClaimedTask } from './task-view.js';
 import { TasksService } from './tasks.service.js';
 
@@ -60,26 +60,30 @@ export class ClaimsService {
   private async wait(agent: AgentRow, ask: Ask, patience: AbortSignal): Promise<ClaimedTask[]> {
     const key = { id: agent.id, projectId: agent.project_id };
     const deadline = Date.now() + ask.waitMs;
+    let passOn = (): void => {};
     for (;;) {
       const news = this.news(agent, deadline - Date.now(), patience);
       try {
         const items = await this.now(key, ask, patience);
+        if (items.length === 0) passOn();
         if (items.length > 0 || patience.aborted || Date.now() >= deadline) return items;
-        await news.heard;
+        passOn = await news.heard;
       } finally {
         news.cancel();
       }
     }
   }
 
+  /** `heard` resolves to what passes the hint on, should it lead to nothing. */
   private news(
     agent: AgentRow,
     waitMs: number,
     patience: AbortSignal,
-  ): { heard: Promise<void>; cancel(): void } {
-    let ring = (): void => {};
-    const heard = new Promise<void>((resolve) => (ring = resolve));
-    const waiter = { agent, wake: ring };
+  ): { heard: Promise<() => void>; cancel(): void } {
+    let wake = (_passOn: () => void): void => {};
+    const heard = new Promise<() => void>((resolve) => (wake = resolve));
+    const ring = (): void => wake(() => {});
+    const waiter: Waiter = { agent, wake };
     const timer = setTimeout(ring, Math.max(waitMs, 0));
     patience.addEventListener('abort', ring, { once: true });
     this.dispatcher.wait(waiter);

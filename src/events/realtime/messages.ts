@@ -16,7 +16,7 @@ export interface Message<T extends object> {
   readonly scopes: readonly [Scope, ...Scope[]];
   readonly dto: Type<T>;
   /** @returns the `data` of the acknowledgement */
-  handle(session: Session, body: T): unknown;
+  readonly handle: (session: Session, body: T) => unknown;
 }
 
 export type Acknowledgement =

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { type AbstractHttpAdapter, HttpAdapterHost } from '@nestjs/core';
 import { Server, type Socket } from 'socket.io';
 import { AppConfig } from '../../../config/app-config.js';
 import { Tokens, type Caller } from '../../auth/index.js';
@@ -10,8 +10,7 @@ import { toDomainError } from '../../platform/http/error-mapping.js';
 import { newId } from '../../platform/new-id.js';
 import { DomainError, validationFailed } from '../../shared/domain-error.js';
 import { decodeCursor, type Cursor } from '../domain/cursor.js';
-import { AgentSockets } from './agent-sockets.js';
-import { Messages } from './messages.js';
+import { type Acknowledgement, Messages } from './messages.js';
 import { Session } from './session.js';
 
 const FRAME_BYTES = 100_000;
@@ -33,16 +32,15 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
   private readonly wires = new Set<Duplex>();
 
   constructor(
-    private readonly host: HttpAdapterHost,
+    private readonly host: HttpAdapterHost<AbstractHttpAdapter<HttpServer>>,
     private readonly config: AppConfig,
     private readonly tokens: Tokens,
     private readonly messages: Messages,
-    private readonly agents: AgentSockets,
   ) {}
 
   onApplicationBootstrap(): void {
     if (!this.config.servesApi) return;
-    const server: HttpServer = this.host.httpAdapter.getHttpServer();
+    const server = this.host.httpAdapter.getHttpServer();
     this.io = new Server(server, {
       path: '/ws',
       serveClient: false,
@@ -97,7 +95,6 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
   private connect(socket: Socket, caller: Caller): void {
     const auth: Record<string, unknown> = socket.handshake.auth;
     const session = new Session(socket, caller, { inBatches: auth['batch'] === true, after: cursorIn(auth) });
-    this.agents.add(session);
     const expiry = setTimeout(
       () =>
         session.close(
@@ -110,7 +107,7 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
       const acknowledge = args.at(-1);
       const body = typeof args[0] === 'function' ? undefined : args[0];
       void this.messages.answer(name, session, body).then((answer) => {
-        if (typeof acknowledge === 'function') acknowledge(answer);
+        if (typeof acknowledge === 'function') (acknowledge as (answer: Acknowledgement) => void)(answer);
         else if (!answer.ok) socket.emit('error', { error: answer.error });
       });
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parseJson } from './json-body.js';
+import { checkJson, parseJson } from './json-body.js';
 
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 const withKeys = (count: number): string =>
@@ -44,5 +44,24 @@ describe('a JSON body', () => {
     ['nothing', '', 'not valid JSON'],
   ])('with %s is refused', (_, text, reason) => {
     expect(() => parseJson(text)).toThrow(reason);
+  });
+});
+
+describe('a value that was parsed elsewhere', () => {
+  it('may be as deep and have as many keys as a body', () => {
+    for (const text of [nested(32), withKeys(10_000), '"x"', 'null'])
+      expect(() => checkJson(JSON.parse(text))).not.toThrow();
+    expect(() => checkJson(undefined)).not.toThrow();
+  });
+
+  it.each([
+    ['33 levels', nested(33), 'deeper than 32'],
+    ['fifty thousand levels', nested(50_000), 'deeper than 32'],
+    ['10,001 keys', withKeys(10_001), 'more than 10000 keys'],
+    ['__proto__', '{"a":[{"__proto__":{}}]}', 'the key __proto__'],
+    ['NUL in a text', '{"a":"x\\u0000"}', 'NUL'],
+    ['a lone high surrogate', '["\\ud83d"]', 'surrogate'],
+  ])('with %s is refused', (_, text, reason) => {
+    expect(() => checkJson(JSON.parse(text))).toThrow(reason);
   });
 });

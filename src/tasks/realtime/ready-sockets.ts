@@ -67,7 +67,7 @@ export class ReadySockets implements OnModuleInit {
       // Another `ready` may have come meanwhile.
       if (!this.sockets.has(session)) this.enter(session, agent);
     }
-    this.sockets.get(session)?.wake();
+    this.sockets.get(session)?.wake(() => {});
   }
 
   private enter(session: Session, agent: AgentRow): void {
@@ -77,7 +77,7 @@ export class ReadySockets implements OnModuleInit {
       claiming: false,
       again: false,
       told: new Map(),
-      wake: () => this.wake(socket),
+      wake: (passOn) => this.wake(socket, passOn),
     };
     const together = this.ofAgent.get(agent.id) ?? new Set();
     this.ofAgent.set(agent.id, together.add(socket));
@@ -90,31 +90,36 @@ export class ReadySockets implements OnModuleInit {
     });
   }
 
-  private wake(socket: ReadySocket): void {
+  private wake(socket: ReadySocket, passOn: () => void): void {
     if (socket.claiming) {
+      // It looks once more itself; the hint is another's.
       socket.again = true;
-      return;
+      return passOn();
     }
     const capacity = this.capacities.get(socket.session) ?? 0;
-    if (!socket.session.connected || capacity === 0) return this.dispatcher.leave(socket);
+    if (!socket.session.connected || capacity === 0) {
+      this.dispatcher.leave(socket);
+      return passOn();
+    }
     socket.claiming = true;
     // Waits before it claims: what becomes claimable in between wakes it once more.
     this.dispatcher.wait(socket);
-    this.push(socket, capacity)
+    this.push(socket, capacity, passOn)
       .catch((error: unknown) => this.logger.debug(`a push is put off: ${String(error)}`))
       .finally(() => {
         socket.claiming = false;
         socket.told.clear();
         if (!socket.again) return;
         socket.again = false;
-        this.wake(socket);
+        this.wake(socket, () => {});
       });
   }
 
-  private async push(socket: ReadySocket, limit: number): Promise<void> {
+  private async push(socket: ReadySocket, limit: number, passOn: () => void): Promise<void> {
     const { agent } = socket;
     const key = { id: agent.id, projectId: agent.project_id };
     const items = await this.dispatcher.claim({ agent: key, max: AT_ONCE, limit, pushed: true });
+    if (items.length === 0) passOn();
     for (const item of items) this.deliver(socket, key, item);
   }
 

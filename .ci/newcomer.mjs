@@ -165,6 +165,8 @@ class Newcomer {
     });
     server.port = port;
     server.readyMs = Math.round(performance.now() - began);
+    // Root's PostgreSQL cannot enter the home; its data is made elsewhere.
+    this.elsewhere ??= /\/var\/lib\/parley-[0-9a-f]+(?=\/pg)/.exec(server.output)?.[0];
     server.family = familyOf(server.pid, this.home);
     server.node = server.family.find(({ command }) => /^\S*node .*dist\/src\/main\.js/.test(command));
     if (server.node === undefined) throw new Error('no process runs dist/src/main.js');
@@ -264,7 +266,8 @@ async function meet(title, user) {
     if (!(error instanceof CheckFailed)) throw error;
   } finally {
     newcomer.clear();
-    rmSync(home, { recursive: true, force: true });
+    for (const place of [home, newcomer.elsewhere])
+      if (place) rmSync(place, { recursive: true, force: true });
   }
 }
 

@@ -1,19 +1,12 @@
 // Does what the README tells a newcomer to do, in fresh clones: as the present user under a 0700 home and, when that
 // is root, also as an ordinary user made for it. Usage: node .ci/newcomer.mjs <file for "passed failed">
 import { execFileSync, spawn } from 'node:child_process';
-import {
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { alive, familyOf } from './processes.mjs';
 
 const SECOND_START_MS = 3000;
 const IDLE_RSS_MB = 180;
@@ -55,50 +48,6 @@ const freePort = () =>
       server.close(() => resolve(port));
     });
   });
-
-/** Every process of the machine: id, parent, start (so that a reused id is somebody else), and what it runs where. */
-function processes() {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .flatMap((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        const [state, parent, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        if (state === 'Z') return [];
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-        let cwd = '';
-        try {
-          cwd = readlinkSync(`/proc/${pid}/cwd`);
-        } catch {
-          // Somebody else's process: its command and its parent must do.
-        }
-        return [{ pid: Number(pid), parent: Number(parent), start: rest[17], command, cwd }];
-      } catch {
-        return []; // It ended while we looked.
-      }
-    });
-}
-
-/** What this start brought to life (children of children too) or what runs in this home. */
-function familyOf(pid, home) {
-  const all = processes();
-  const family = new Map(
-    all
-      .filter((one) => one.pid === pid || one.cwd.startsWith(home) || one.command.includes(home))
-      .map((one) => [one.pid, one]),
-  );
-  for (let before = -1; before < family.size;) {
-    before = family.size;
-    for (const one of all) if (family.has(one.parent)) family.set(one.pid, one);
-  }
-  return [...family.values()];
-}
-
-/** Those of them that still run. */
-function alive(family) {
-  const now = new Set(processes().map(({ pid, start }) => `${pid} ${start}`));
-  return family.filter(({ pid, start }) => now.has(`${pid} ${start}`));
-}
 
 const gone = (family) =>
   until('the end of every process', 15_000, () => alive(family).length === 0).catch((error) => {

@@ -8,6 +8,8 @@ import { TopicTrie } from './topic-trie.js';
 
 /** Rows read at once when those of the first look did not fill the page. */
 const SCAN = 1_000;
+/** How long one request looks through the log, in ms: rare topics in a long log would outlast its deadline of 30 s. */
+const SCAN_MS = 20_000;
 
 export interface PageAsk {
   readonly projectId: string;
@@ -28,6 +30,8 @@ interface Scan {
   readonly items: Envelope[];
   /** Up to where the log was looked at. */
   readonly pos: number;
+  /** The log goes on, but the request may not: whoever asks goes on from `pos`. */
+  readonly cut: boolean;
 }
 
 /** The log in pages: the same cursor, order and gap rule as every stream. */
@@ -46,12 +50,12 @@ export class EventPages {
       ask.after === undefined ? { pos: 0, gap: undefined } : await this.log.resume(decodeCursor(ask.after));
     let found = await this.scan(ask, pos, patience);
     const isOver = (): boolean => Date.now() >= deadline || patience.aborted;
-    while (found.items.length === 0 && gap === undefined && !isOver()) {
+    while (found.items.length === 0 && gap === undefined && !found.cut && !isOver()) {
       // Listening begins before the log is read again, so nothing falls between.
       const news = this.news(ask, deadline - Date.now(), patience);
       try {
         found = await this.scan(ask, found.pos, patience);
-        if (found.items.length === 0) await news.heard;
+        if (found.items.length === 0 && !found.cut) await news.heard;
       } finally {
         news.cancel();
       }
@@ -60,23 +64,25 @@ export class EventPages {
     return { items, next_cursor: this.log.cursor(found.pos) };
   }
 
-  /** Reads on until the page is full or the log ends, however little of it matches. */
+  /** Reads on until the page is full or the log ends, however little of it matches, as long as a request may take. */
   private async scan(ask: PageAsk, after: number, patience: AbortSignal): Promise<Scan> {
+    const giveUpAt = Date.now() + SCAN_MS;
     const topics = new TopicTrie<true>();
     for (const pattern of ask.patterns) topics.add(pattern, true);
     const end = await this.log.end();
     const items: Envelope[] = [];
     let pos = after;
     for (let rows = ask.limit; pos < end && !patience.aborted; rows = SCAN) {
+      if (Date.now() > giveUpAt) return { items, pos, cut: true };
       const events = await this.log.page(ask.projectId, pos, end, rows, ask.correlationId);
       for (const event of events) {
         pos = event.pos;
         if (topics.match(event.topic, event.type).size > 0) items.push(this.envelopes.of(event));
-        if (items.length === ask.limit) return { items, pos };
+        if (items.length === ask.limit) return { items, pos, cut: false };
       }
       if (events.length < rows) pos = end;
     }
-    return { items, pos };
+    return { items, pos, cut: false };
   }
 
   private news(

@@ -47,7 +47,7 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     this.position = await this.log.end();
     this.writer.onCommitted((events, firstPos) => this.handOver(events, firstPos));
-    this.wakeUp.on(CHANNEL, () => this.look());
+    this.wakeUp.on(CHANNEL, (positions) => this.hear(positions));
     this.poll = setInterval(() => this.look(), POLL_MS);
   }
 
@@ -78,11 +78,20 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
 
   /** A commit of this process: delivered at once if it is the next in the log, else found by reading. */
   private handOver(events: readonly DomainEvent[], firstPos: number | undefined): void {
-    this.wakeUp.notify(CHANNEL);
     if (firstPos === this.position + 1 && this.reading === undefined) {
       // Under the log's lock a transaction's positions are contiguous.
       this.deliver(events.map((event, index) => ({ ...event, pos: firstPos + index })));
     } else this.look();
+    this.wakeUp.notify(CHANNEL, firstPos === undefined ? 'unknown' : String(firstPos + events.length - 1));
+  }
+
+  /**
+   * A hint names the newest position it is about. What was reached is no news, above all what came from here: reading
+   * it again would cost a query per commit, and a hand-over that meets a reading has to wait for it.
+   */
+  private hear(positions: ReadonlySet<string>): void {
+    const isKnown = positions.size > 0 && [...positions].every((pos) => Number(pos) <= this.position);
+    if (!isKnown) this.look();
   }
 
   /** Reads on from the log until there is nothing more; one reading at a time. */

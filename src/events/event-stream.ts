@@ -68,9 +68,11 @@ export class EventStreams {
     while (!stream.closed && from < this.router.reached) {
       const upTo = this.router.reached;
       const page = await this.log.page(stream.projectId, from, upTo, PAGE);
-      for (const event of page) stream.tell(event, this.envelopes.of(event));
+      for (const event of page) {
+        stream.tell(event, this.envelopes.of(event));
+        await stream.spec.ready();
+      }
       from = page.length < PAGE ? upTo : (page.at(-1)?.pos ?? upTo);
-      await stream.spec.ready();
     }
     if (stream.closed) return;
     stream.spec.replayed();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { Envelopes } from '../../src/events/envelope.js';
 import { EventLog } from '../../src/events/event-log.js';
@@ -98,11 +98,12 @@ describe('the log', () => {
   };
 
   it('A8: every reader sees what 12 writers with delays and rollbacks wrote: all of it, gapless, in one order', async () => {
-    const [first, second] = processes;
-    if (first === undefined || second === undefined) throw new Error('no processes');
+    // Of four connections each, so that all twelve do write at once; the last process only reads.
+    const writing = processes.slice(0, -1);
     const writers = Array.from({ length: WRITERS }, async (_, i) => {
       const dice = random(i + 1);
-      const process = i % 2 === 0 ? first : second;
+      const process = writing[i % writing.length];
+      if (process === undefined) throw new Error('no processes');
       for (let n = 0; n < EVENTS_EACH; n += 1) {
         if (dice() < 0.05) {
           const undone = write(process, `w${i}`, async () => {
@@ -166,5 +167,19 @@ describe('the log', () => {
     );
     await until(() => first.seen.length === from + 51 && second.seen.length === first.seen.length);
     expect(second.seen.map((event) => event.id)).toEqual(first.seen.map((event) => event.id));
+  });
+
+  it('hands over without reading the log, whatever hints come back to the process that gave them', async () => {
+    const [first] = processes;
+    if (first === undefined) throw new Error('no processes');
+    const reads = jest.spyOn(first.database, 'query');
+    const from = first.seen.length;
+    const begun = performance.now();
+    for (let i = 0; i < 200; i += 1) await write(first, 'w3', async () => {});
+    await until(() => first.seen.length === from + 200);
+    // A poll reads once; a commit that meets it has the log read again.
+    const polls = Math.ceil((performance.now() - begun) / 250) + 1;
+    expect(reads.mock.calls.length).toBeLessThanOrEqual(3 * polls);
+    reads.mockRestore();
   });
 });

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { EventPages } from '../../src/events/event-pages.service.js';
 import { AgentsApi, type Answer, idsOf } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { writeEvents } from '../support/log-writes.js';
@@ -61,6 +62,23 @@ describe('GET /events', () => {
     const page = await read('topics=rare&limit=2', token);
     expect(idsOf(page)).toEqual(rare.slice(0, 2));
     expect(idsOf(await read(`topics=rare&limit=2&after=${next(page)}`, token))).toEqual(rare.slice(2));
+  });
+
+  it('answers with what it has and where to go on, before a look through a long log outlasts its request', async () => {
+    const { projectId, token } = await project();
+    const often = Array.from({ length: 2_500 }, () => ({ projectId, type: 'often' }));
+    const [rare] = await writeEvents(app, [{ projectId, type: 'rare' }]);
+    await writeEvents(app, often);
+    const [last] = await writeEvents(app, [{ projectId, type: 'rare' }]);
+    // Each look at the clock finds it twelve seconds later.
+    let now = Date.now();
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => (now += 12_000));
+    const ask = { projectId, patterns: ['rare'], after: undefined, correlationId: undefined, limit: 10 };
+    const pages = app.app.get(EventPages, { strict: false });
+    const page = await pages.read({ ...ask, waitMs: 25_000 }, new AbortController().signal);
+    clock.mockRestore();
+    expect(page.items).toMatchObject([{ id: rare }]);
+    expect(idsOf(await read(`topics=rare&after=${page.next_cursor}`, token))).toEqual([last]);
   });
 
   it('picks by topics and by correlation id', async () => {

@@ -167,6 +167,20 @@ describe('replay over sockets', () => {
     expect(socket.ids).toEqual(live);
   });
 
+  it('replays more than may wait for one socket, at the pace of its reader', async () => {
+    const begin = await end();
+    const events = Array.from({ length: 90 }, () => ({ payload: { padding: 'x'.repeat(400_000) } }));
+    const ids: string[] = [];
+    for (let at = 0; at < events.length; at += 10) {
+      ids.push(...(await writeEvents(app, events.slice(at, at + 10))));
+    }
+    const socket = await connect();
+    await socket.subscribe(['#'], { after: begin });
+    await socket.has(ids.length);
+    expect(socket.ids).toEqual(ids);
+    expect(socket.bodiesOf('error')).toEqual([]);
+  });
+
   it('cuts a client that cannot keep up, which then resumes without a loss', async () => {
     const begin = await end();
     const socket = await connect();

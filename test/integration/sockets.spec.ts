@@ -1,5 +1,8 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { SignJWT } from 'jose';
+import { Manager } from 'socket.io-client';
 import { SigningKeys } from '../../src/auth/signing-keys.service.js';
 import { AgentsApi } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -31,8 +34,8 @@ describe('sockets', () => {
   });
   afterAll(() => app.close());
 
-  async function connect(auth: Handshake = {}, transport?: string): Promise<TestSocket> {
-    const socket = await TestSocket.connect(app.url, { token: reader, ...auth }, transport);
+  async function connect(auth: Handshake = {}, ...transports: string[]): Promise<TestSocket> {
+    const socket = await TestSocket.connect(app.url, { token: reader, ...auth }, transports);
     open.push(socket);
     return socket;
   }
@@ -88,6 +91,25 @@ describe('sockets', () => {
       } finally {
         await small.close();
       }
+    });
+
+    it('lets one socket in per connection, so that nobody gets past that limit', async () => {
+      const manager = new Manager(app.url, { path: '/ws', transports: ['websocket'], reconnection: false });
+      await new Promise<void>((resolve) => manager.once('open', () => resolve()));
+      const told: string[] = [];
+      let closed = false;
+      manager.engine.on('data', (text) => told.push(String(text)));
+      manager.engine.on('close', () => (closed = true));
+      // CONNECT (0), said again before it is answered.
+      for (let i = 0; i < 5; i += 1) manager.engine.write(`0${JSON.stringify({ token: reader })}`);
+      await until(() => told.length === 5 || closed);
+      expect(told.filter((text) => text.startsWith('0'))).toHaveLength(1);
+      for (const text of told.filter((one) => !one.startsWith('0'))) {
+        // CONNECT_ERROR
+        expect(text).toMatch(/^4/);
+        expect(JSON.parse(text.slice(1))).toMatchObject({ data: { error: { ...ERROR, code: 'CONFLICT' } } });
+      }
+      manager.engine.close();
     });
 
     it('ends with its token', async () => {
@@ -230,6 +252,35 @@ describe('sockets', () => {
       expect(await settled(socket)).toEqual(ids);
     });
   });
+
+  it.each([[['websocket']], [['polling', 'websocket']]])(
+    'gets what one commit tells it in a write or two, not in one per event (%j)',
+    async (transports) => {
+      let writes = 0;
+      app.app.getHttpServer().once('upgrade', (_request: IncomingMessage, wire: Socket) => {
+        const handle = wire as Socket & Required<Pick<Socket, '_writev'>>;
+        for (const name of ['_write', '_writev'] as const) {
+          const write = handle[name].bind(wire) as (...args: unknown[]) => void;
+          handle[name] = (...args: unknown[]) => {
+            writes += 1;
+            write(...args);
+          };
+        }
+      });
+      const socket = await connect({}, ...transports);
+      await until(() => socket.socket.io.engine.transport.name === 'websocket');
+      await socket.subscribe(['#']);
+      writes = 0;
+      const ids = await writeEvents(
+        app,
+        Array.from({ length: 100 }, () => ({})),
+      );
+      await socket.has(100);
+      expect(socket.ids).toEqual(ids);
+      expect(writes).toBeLessThanOrEqual(3);
+      expect(writes).toBeGreaterThan(0);
+    },
+  );
 
   it('loses its connection when the server stops, and soon', async () => {
     const short = await startApp({ database: app.database });

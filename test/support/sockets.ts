@@ -36,11 +36,15 @@ export class TestSocket {
   }
 
   /** Rejects with the `error` that the handshake is refused with. */
-  static async connect(url: string, auth: Handshake, transport = 'websocket'): Promise<TestSocket> {
+  static async connect(
+    url: string,
+    auth: Handshake,
+    transports: readonly string[] = [],
+  ): Promise<TestSocket> {
     const socket = io(url, {
       path: '/ws',
       auth,
-      transports: [transport],
+      transports: transports.length === 0 ? ['websocket'] : [...transports],
       forceNew: true,
       reconnection: false,
     });

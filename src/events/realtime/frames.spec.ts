@@ -1,12 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Envelope } from '../envelope.js';
-import { type Frame, inBatches } from './frames.js';
+import { eventFrame, type Frame, inBatches, packetOf } from './frames.js';
+
+const envelope = (payload: Record<string, unknown>): Envelope => ({
+  id: 'e1',
+  timestamp: '2026-01-01T00:00:00.000Z',
+  event_type: 'task.created',
+  source_agent: null,
+  target_agent: null,
+  correlation_id: 'c1',
+  payload,
+  topic: 'task.coding.created',
+  project_id: 'p',
+  seq: 1,
+  cursor: 'k1',
+});
 
 const frame: fc.Arbitrary<Frame> = fc.oneof(
-  // Only what tells them apart.
-  fc.nat().map((n): Frame => ({ name: 'event', body: { cursor: `${n}` } as Envelope })),
-  fc.nat().map((n): Frame => ({ name: 'replay_complete', body: { n } })),
+  fc.nat().map((n): Frame => ({ name: 'event', cursor: `${n}`, json: `{"n":${n}}` })),
+  fc.nat().map((n): Frame => ({ name: 'replay_complete', json: `{"n":${n}}` })),
 );
 
 describe('batches', () => {
@@ -14,14 +27,33 @@ describe('batches', () => {
     fc.assert(
       fc.property(fc.array(frame), (frames) => {
         const batched = inBatches(frames);
-        const flat = batched.flatMap((one): Frame[] =>
-          one.name === 'events' ? one.body.map((body) => ({ name: 'event', body })) : [one],
+        const flat = batched.flatMap(({ name, json }) =>
+          name === 'events'
+            ? (JSON.parse(json) as unknown[]).map((one) => ({ name: 'event', json: JSON.stringify(one) }))
+            : [{ name, json }],
         );
-        expect(flat).toEqual(frames);
+        expect(flat).toEqual(frames.map(({ name, json }) => ({ name, json })));
         expect(batched.some((one, i) => one.name === 'events' && batched[i + 1]?.name === 'events')).toBe(
           false,
         );
         expect(batched.some((one) => one.name === 'event')).toBe(false);
+      }),
+    );
+  });
+});
+
+describe('a frame of an event', () => {
+  it('is encoded once, however many sockets ask for it', () => {
+    const one = envelope({});
+    expect(eventFrame(one)).toBe(eventFrame(one));
+    expect(eventFrame({ ...one })).not.toBe(eventFrame(one));
+  });
+
+  it('is a packet that says what Socket.IO would have said', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (payload) => {
+        const one = envelope(payload);
+        expect(packetOf(eventFrame(one))).toBe(`2${JSON.stringify(['event', one])}`);
       }),
     );
   });

@@ -1,23 +1,50 @@
 import type { Envelope } from '../envelope.js';
 
-/** What waits to be sent to a socket. */
-export type Frame =
-  | { readonly name: 'event'; readonly body: Envelope }
-  | { readonly name: 'gap' | 'replay_complete'; readonly body: object };
+export interface EventFrame {
+  readonly name: 'event';
+  readonly cursor: string;
+  readonly json: string;
+}
+
+/** What waits to be sent to a socket; `json` is its body. */
+export type Frame = EventFrame | { readonly name: 'gap' | 'replay_complete'; readonly json: string };
 
 interface Batch {
   readonly name: 'events';
-  readonly body: Envelope[];
+  readonly json: string;
+}
+
+const encoded = new WeakMap<Envelope, EventFrame>();
+
+/** The envelope's frame; encoded once, however many sockets it goes to. */
+export function eventFrame(envelope: Envelope): EventFrame {
+  const known = encoded.get(envelope);
+  if (known !== undefined) return known;
+  const frame: EventFrame = { name: 'event', cursor: envelope.cursor, json: JSON.stringify(envelope) };
+  encoded.set(envelope, frame);
+  return frame;
 }
 
 /** The same in the same order, with each run of events as one. */
 export function inBatches(frames: readonly Frame[]): (Frame | Batch)[] {
   const all: (Frame | Batch)[] = [];
+  let run: string[] = [];
+  const endRun = (): void => {
+    if (run.length > 0) all.push({ name: 'events', json: `[${run.join(',')}]` });
+    run = [];
+  };
   for (const frame of frames) {
-    const last = all.at(-1);
-    if (frame.name !== 'event') all.push(frame);
-    else if (last?.name === 'events') last.body.push(frame.body);
-    else all.push({ name: 'events', body: [frame.body] });
+    if (frame.name === 'event') run.push(frame.json);
+    else {
+      endRun();
+      all.push(frame);
+    }
   }
+  endRun();
   return all;
+}
+
+/** A frame as Socket.IO's protocol has it: an EVENT (2) of the main namespace, with one argument. */
+export function packetOf({ name, json }: Frame | Batch): string {
+  return `2["${name}",${json}]`;
 }

@@ -5,20 +5,21 @@ import { newId } from '../../platform/new-id.js';
 import { DomainError } from '../../shared/domain-error.js';
 import type { Cursor } from '../domain/cursor.js';
 import type { Envelope } from '../envelope.js';
-import { type Frame, inBatches } from './frames.js';
+import { FrameQueue } from './frame-queue.js';
+import { eventFrame, type Frame, inBatches, packetOf } from './frames.js';
 
-/** Frames that may wait for one socket; one more, and the socket is cut and comes back with its cursor. */
-const QUEUE = 10_000;
-/** Packets that may lie in the transport's buffer before the queue waits. */
+/** What may lie in the transport's buffer before the queue waits, in packets and in characters. */
 const BUFFER = 200;
+const BUFFER_SIZE = 1024 * 1024;
 
 /** One connected socket: who it is, and what waits to be sent to it. What one tick produces leaves in one write. */
 export class Session {
-  private readonly queue: Frame[] = [];
+  private readonly queue = new FrameQueue();
   private readonly closers = new Set<() => void>();
   private readonly waiting: (() => void)[] = [];
-  /** Packets handed to the transport since it last took all it had. */
+  /** Packets handed to the transport since it last took all it had, and their characters. */
   private buffered = 0;
+  private bufferedSize = 0;
   private flushing = false;
   private ended = false;
 
@@ -29,6 +30,7 @@ export class Session {
   ) {
     socket.conn.on('drain', () => {
       this.buffered = 0;
+      this.bufferedSize = 0;
       if (this.queue.length > 0) this.schedule();
     });
     socket.once('disconnect', () => this.end());
@@ -45,23 +47,20 @@ export class Session {
 
   /** Queues an event. Several subscriptions that want it live tell it one after the other: it is sent once. */
   send(envelope: Envelope): void {
-    const last = this.queue.at(-1);
-    if (last?.name === 'event' && last.body.cursor === envelope.cursor) return;
-    this.enqueue({ name: 'event', body: envelope });
+    const { last } = this.queue;
+    if (last?.name === 'event' && last.cursor === envelope.cursor) return;
+    this.enqueue(eventFrame(envelope));
   }
 
   /** Queues an event in a version for this socket alone; it takes the place of the public one, if that still waits. */
   sendPersonal(envelope: Envelope): void {
-    const at = this.queue.findLastIndex(
-      ({ name, body }) => name === 'event' && body.cursor === envelope.cursor,
-    );
-    if (at >= 0) this.queue[at] = { name: 'event', body: envelope };
-    else this.enqueue({ name: 'event', body: envelope });
+    const frame = eventFrame(envelope);
+    if (!this.queue.replace(frame)) this.enqueue(frame);
   }
 
   /** Queues a control message: it comes after everything that waits. */
   tell(name: 'gap' | 'replay_complete', body: object): void {
-    this.enqueue({ name, body });
+    this.enqueue({ name, json: JSON.stringify(body) });
   }
 
   /** Tells why, and disconnects. The client can come back and resume from its cursor. */
@@ -73,7 +72,7 @@ export class Session {
 
   /** Resolves when little waits for this socket, or it is gone. */
   ready(): Promise<void> {
-    if (this.queue.length < BUFFER || this.ended) return Promise.resolve();
+    if (this.isLow() || this.ended) return Promise.resolve();
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
@@ -89,13 +88,15 @@ export class Session {
 
   private enqueue(frame: Frame): void {
     if (this.ended) return;
-    if (this.queue.length < QUEUE) {
-      this.queue.push(frame);
-      this.schedule();
-    } else {
+    if (this.queue.push(frame)) this.schedule();
+    else {
       const problem = 'This connection cannot keep up; connect again with your cursor.';
       this.close(new DomainError('SLOW_CONSUMER', problem));
     }
+  }
+
+  private isLow(): boolean {
+    return this.queue.length < BUFFER && this.queue.size < BUFFER_SIZE;
   }
 
   private schedule(): void {
@@ -109,17 +110,18 @@ export class Session {
 
   /** Hands over what the transport has room for. What is left goes when it has drained, which it tells. */
   private flush(): void {
-    const frames = this.queue.splice(0, BUFFER - this.buffered);
-    for (const { name, body } of this.options.inBatches ? inBatches(frames) : frames) {
+    const frames = this.queue.take(BUFFER - this.buffered, BUFFER_SIZE - this.bufferedSize);
+    for (const frame of this.options.inBatches ? inBatches(frames) : frames) {
       this.buffered += 1;
-      this.socket.emit(name, body);
+      this.bufferedSize += frame.json.length;
+      this.socket.conn.write(packetOf(frame));
     }
-    if (this.queue.length < BUFFER) for (const resolve of this.waiting.splice(0)) resolve();
+    if (this.isLow()) for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   private end(): void {
     this.ended = true;
-    this.queue.length = 0;
+    this.queue.clear();
     for (const resolve of this.waiting.splice(0)) resolve();
     for (const close of this.closers) close();
     this.closers.clear();

@@ -1,5 +1,4 @@
-import type { IncomingMessage, Server as HttpServer } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Server as HttpServer } from 'node:http';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { type AbstractHttpAdapter, HttpAdapterHost } from '@nestjs/core';
 import { Server, type Socket } from 'socket.io';
@@ -12,6 +11,7 @@ import { DomainError, validationFailed } from '../../shared/domain-error.js';
 import { decodeCursor, type Cursor } from '../domain/cursor.js';
 import { type Acknowledgement, Messages } from './messages.js';
 import { Session } from './session.js';
+import { Wires } from './wires.js';
 
 const FRAME_BYTES = 100_000;
 const PING_MS = 30_000;
@@ -29,7 +29,7 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
   private io: Server | undefined;
   /** The connections that were let in. */
   private readonly admitted = new Set<Socket['conn']>();
-  private readonly wires = new Set<Duplex>();
+  private wires: Wires | undefined;
 
   constructor(
     private readonly host: HttpAdapterHost<AbstractHttpAdapter<HttpServer>>,
@@ -48,10 +48,7 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
       maxHttpBufferSize: FRAME_BYTES,
       pingInterval: PING_MS,
     });
-    server.on('upgrade', (_request: IncomingMessage, wire: Duplex) => {
-      this.wires.add(wire);
-      wire.once('close', () => this.wires.delete(wire));
-    });
+    this.wires = new Wires(server, this.io.engine);
     this.io.use((socket, next) => {
       this.admit(socket).then(
         (caller) => {
@@ -69,9 +66,7 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
   beforeApplicationShutdown(): void {
     this.io?.engine.close();
     // A client that has stopped reading would hold the HTTP server open.
-    setTimeout(() => {
-      for (const wire of this.wires) wire.destroy();
-    }, FAREWELL_MS).unref();
+    setTimeout(() => this.wires?.destroy(), FAREWELL_MS).unref();
   }
 
   private async admit(socket: Socket): Promise<Caller> {
@@ -80,12 +75,13 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
       throw new DomainError('AUTHENTICATION_FAILED', 'The handshake needs auth.token.');
     cursorIn(auth);
     const caller = await this.tokens.authenticate(token);
+    const { conn } = socket;
+    if (this.admitted.has(conn)) throw new DomainError('CONFLICT', 'This connection has its socket.');
     const limit = this.config.env.WS_MAX_CONNECTIONS;
     if (this.admitted.size >= limit) {
       const problem = `This server holds ${limit} sockets, and no more.`;
       throw new DomainError('SERVICE_UNAVAILABLE', problem, { limit });
     }
-    const { conn } = socket;
     if (conn.readyState !== 'open') throw new DomainError('CONFLICT', 'The connection has ended.');
     this.admitted.add(conn);
     conn.once('close', () => this.admitted.delete(conn));

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../platform/database/database.js';
-import { DomainError, notFound } from '../shared/domain-error.js';
+import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
+import { onlyProject } from '../shared/only-project.js';
 import type { AgentRow } from './domain/agent.js';
 import { ROW_COLUMNS } from './persistence/agent-rows.js';
 
@@ -53,12 +54,10 @@ export class AgentDirectory {
   async projectOf(projectId: string, id: string): Promise<string> {
     if (projectId !== ANY_PROJECT) return projectId;
     const rows = await this.database.query<{ project_id: string }>(PROJECTS, [id]);
-    const [only, second] = rows.map((row) => row.project_id);
-    if (only === undefined) throw notFound('agent', id);
-    if (second === undefined) return only;
-    const projects = rows.map((row) => row.project_id);
-    throw new DomainError('CONFLICT', `Several projects have an agent '${id}'; name the project_id.`, {
-      projects,
-    });
+    return onlyProject(
+      'agent',
+      id,
+      rows.map((row) => row.project_id),
+    );
   }
 }

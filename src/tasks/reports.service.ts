@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { toDomainError } from '../platform/http/error-mapping.js';
-import type { ErrorDetails } from '../shared/domain-error.js';
+import { notFound, type ErrorDetails } from '../shared/domain-error.js';
+import { ANY_PROJECT } from '../shared/ids.js';
+import { onlyProject } from '../shared/only-project.js';
 import type { AgentKey } from '../agents/index.js';
 import { ClaimsService } from './claims.service.js';
 import { TaskReads } from './task-reads.service.js';
 import { taskView, type ClaimedTask, type TaskView } from './task-view.js';
-import type { TaskKey } from './persistence/task-rows.js';
-import { TasksService, type Actor, type FencedReport } from './tasks.service.js';
+import { TasksService, type FencedReport } from './tasks.service.js';
 
 /** One report of several. */
 export interface NamedReport extends FencedReport {
@@ -32,39 +33,47 @@ export class ReportsService {
     private readonly reads: TaskReads,
   ) {}
 
+  /** @param key the agent that reports; who calls for it was checked before */
   async take(
     key: AgentKey,
-    asAgent: string | null,
     reports: readonly NamedReport[],
     claim: { readonly max: number; readonly sessionEpoch?: number } | undefined,
     bytes: number,
-    gone: AbortSignal,
+    patience: AbortSignal,
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
     const each = Math.ceil(bytes / reports.length);
-    const places = await Promise.allSettled(
-      reports.map((report) => this.reads.locate(report.project_id ?? key.projectId, report.task_id)),
+    const unplaced = reports.filter(
+      (report) => key.projectId === ANY_PROJECT && report.project_id === undefined,
     );
+    const projects = await this.reads.projectsOf(unplaced.map((report) => report.task_id));
     // Submitted in one go, the claim last: it sees the capacity that the reports free.
-    const actor = { agentId: asAgent, projectId: key.projectId };
-    const answers = reports.map((report, index) => this.one(report, places[index], actor, each));
-    const claimed = claim === undefined ? undefined : this.claims.now(key, { ...claim, waitMs: 0 }, gone);
+    const answers = reports.map((report) => this.one(key, report, projects.get(report.task_id) ?? [], each));
+    const claimed = claim === undefined ? undefined : this.claims.now(key, { ...claim, waitMs: 0 }, patience);
     const [items, next] = await Promise.all([Promise.all(answers), claimed]);
     return next === undefined ? { items } : { items, claimed: next };
   }
 
   private async one(
-    { task_id: id, project_id: _place, ...told }: NamedReport,
-    place: PromiseSettledResult<TaskKey> | undefined,
-    actor: Actor,
+    key: AgentKey,
+    { task_id: id, project_id: named, ...told }: NamedReport,
+    found: readonly string[],
     bytes: number,
   ): Promise<ReportAnswer> {
     try {
-      if (place?.status !== 'fulfilled') throw place?.reason;
-      const task = await this.tasks.report(place.value, told, actor, bytes);
+      const place = { id, projectId: projectOf(key, id, named, found) };
+      const actor = { agentId: key.id, projectId: key.projectId };
+      const task = await this.tasks.report(place, told, actor, bytes);
       return { task_id: id, ok: true, task: taskView(task) };
     } catch (error) {
       const { code, message, details } = toDomainError(error);
       return { task_id: id, ok: false, error: { code, message, details } };
     }
   }
+}
+
+/** Where a reported task is. Another project does not exist for an agent that belongs to one. */
+function projectOf(key: AgentKey, id: string, named: string | undefined, found: readonly string[]): string {
+  if (key.projectId === ANY_PROJECT) return named ?? onlyProject('task', id, found);
+  if (named !== undefined && named !== key.projectId) throw notFound('task', id);
+  return key.projectId;
 }

@@ -155,7 +155,8 @@ export class TaskCommands implements BatchHandler<TaskCommand, TaskResult> {
     const tokenHolds =
       leaseToken === undefined ||
       this.leaseTokens.matches(leaseToken, task.project_id, task.id, task.attempt);
-    return attemptHolds && tokenHolds ? 'current' : 'stale';
+    if (!attemptHolds || !tokenHolds) return 'stale';
+    return leaseToken === undefined ? 'current' : 'proved';
   }
 }
 

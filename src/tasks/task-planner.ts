@@ -27,8 +27,26 @@ export class TaskPlanner {
     private readonly agents: AgentDirectory,
   ) {}
 
+  /** Plans one after the other; an agent that several of them name is looked up once. */
+  async planAll(projectId: string, posted: readonly PostedTask[]): Promise<PlannedTask[]> {
+    const absences = new Map<string, Promise<Surroundings['absentAgent']>>();
+    const absence = (agentId: string): Promise<Surroundings['absentAgent']> => {
+      const known = absences.get(agentId) ?? this.absence(projectId, agentId);
+      absences.set(agentId, known);
+      return known;
+    };
+    const planned: PlannedTask[] = [];
+    for (const one of posted) planned.push(await this.plan(projectId, one, undefined, absence));
+    return planned;
+  }
+
   /** @param requestCorrelation stands in where neither the task nor a workflow gives one; no part of the task's identity */
-  async plan(projectId: string, posted: PostedTask, requestCorrelation?: string): Promise<PlannedTask> {
+  async plan(
+    projectId: string,
+    posted: PostedTask,
+    requestCorrelation?: string,
+    absenceOf = (agentId: string) => this.absence(projectId, agentId),
+  ): Promise<PlannedTask> {
     const id = posted.id ?? newId();
     const dependencies = [...new Set(posted.dependencies ?? [])];
     if (dependencies.includes(id)) {
@@ -54,7 +72,7 @@ export class TaskPlanner {
       route,
       body_hash: bodyHash(posted),
     };
-    return { task, absentAgent: named === undefined ? undefined : await this.absence(projectId, named) };
+    return { task, absentAgent: named === undefined ? undefined : await absenceOf(named) };
   }
 
   /** Why an agent cannot be reached; undefined when it can. */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { projectForWrite, type Caller, type NamedProject } from '../auth/index.js';
 import { DomainError } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
+import { onlyProject } from '../shared/only-project.js';
 import { ParentWorkflows } from './parent-workflows.port.js';
 
 /** Which project a new task goes to (CONTRACT §2): the token's, else the one named, else its workflow's, else `default`. */
@@ -14,13 +15,9 @@ export class TaskProjects {
     if (caller.projectId !== ANY_PROJECT || isNamed || parentWorkflowId === undefined) {
       return projectForWrite(caller, named);
     }
-    const [only, ...more] = await this.parents.projectsOf(parentWorkflowId);
-    if (more.length > 0) {
-      const projects = [only, ...more];
-      throw new DomainError('CONFLICT', `Workflow '${parentWorkflowId}' is in several projects; name one.`, {
-        projects,
-      });
-    }
+    const projects = await this.parents.projectsOf(parentWorkflowId);
+    // No workflow at all is refused with the task's other facts, in whatever project it goes to.
+    const only = projects.length === 0 ? undefined : onlyProject('workflow', parentWorkflowId, projects);
     return projectForWrite(caller, named, only);
   }
 

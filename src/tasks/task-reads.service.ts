@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { type Envelope, Envelopes, EventLog } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
 import { decodeCursor } from '../platform/http/page.js';
-import { DomainError, notFound } from '../shared/domain-error.js';
+import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
+import { onlyProject } from '../shared/only-project.js';
 import { hasEnded, isHeld, type EndedAttempt, type Task, type TaskError } from './domain/task.js';
-import { ATTEMPTS_OF_TASK, FIND_TASK, LIST_TASKS, LOCATE_TASK } from './persistence/task-reads.js';
+import { ATTEMPTS_OF_TASK, FIND_TASK, LIST_TASKS, LOCATE_TASKS } from './persistence/task-reads.js';
 import type { TaskKey } from './persistence/task-rows.js';
 import { TaskWatch } from './task-watch.js';
 
@@ -48,14 +49,18 @@ export class TaskReads {
    */
   async locate(projectId: string, id: string): Promise<TaskKey> {
     if (projectId !== ANY_PROJECT) return { id, projectId };
-    const found = await this.database.query<{ project_id: string }>(LOCATE_TASK, [id]);
-    const [only] = found;
-    if (only === undefined) throw notFound('task', id);
-    if (found.length > 1) {
-      const projects = found.map((row) => row.project_id);
-      throw new DomainError('CONFLICT', `Task '${id}' is in several projects; name one.`, { projects });
+    const projects = await this.projectsOf([id]);
+    return { id, projectId: onlyProject('task', id, projects.get(id) ?? []) };
+  }
+
+  /** The projects that have tasks of these ids, in one statement; an id that nobody has is left out. */
+  async projectsOf(ids: readonly string[]): Promise<ReadonlyMap<string, string[]>> {
+    const projects = new Map<string, string[]>();
+    if (ids.length === 0) return projects;
+    for (const row of await this.database.query<{ id: string; project_id: string }>(LOCATE_TASKS, [ids])) {
+      projects.set(row.id, [...(projects.get(row.id) ?? []), row.project_id]);
     }
-    return { id, projectId: only.project_id };
+    return projects;
   }
 
   async get(key: TaskKey): Promise<Task> {

@@ -10,7 +10,7 @@ import { type TaskKey } from './persistence/task-rows.js';
 import { TaskChanges } from './task-changes.js';
 import { sameBody } from './task-commands.js';
 import type { SourceAgent } from './task-events.js';
-import { TaskPlanner, type PlannedTask, type PostedTask } from './task-planner.js';
+import { TaskPlanner, type PostedTask } from './task-planner.js';
 import { TaskReactions } from './task-reactions.js';
 import { TaskWriter } from './task-writer.js';
 
@@ -29,8 +29,7 @@ export class TaskTransactions {
 
   /** All or nothing; a task may depend on one that stands before it in the list. */
   async createAll(projectId: string, posted: readonly PostedTask[], source: SourceAgent): Promise<Task[]> {
-    const planned: PlannedTask[] = [];
-    for (const one of posted) planned.push(await this.planner.plan(projectId, one));
+    const planned = await this.planner.planAll(projectId, posted);
     const names = planned.flatMap(({ task }) => [task.id, ...(task.dependencies ?? [])]);
     const parentIds = [...new Set(planned.flatMap(({ task }) => task.parent_workflow_id ?? []))];
     return this.transactor.run(async (tx) => {

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../platform/database/database.js';
 import { decodeCursor } from '../platform/http/page.js';
-import { DomainError, notFound } from '../shared/domain-error.js';
+import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
+import { onlyProject } from '../shared/only-project.js';
 import { TaskWatch } from '../tasks/index.js';
 import { hasEnded } from './domain/result.js';
 import {
@@ -37,13 +38,14 @@ export class WorkflowReads {
   async locate(projectId: string, id: string): Promise<WorkflowKey> {
     if (projectId !== ANY_PROJECT) return { id, projectId };
     const found = await this.database.query<{ project_id: string }>(LOCATE_WORKFLOW, [id]);
-    const [only, ...more] = found.map((row) => row.project_id);
-    if (only === undefined) throw notFound('workflow', id);
-    if (more.length > 0) {
-      const projects = [only, ...more];
-      throw new DomainError('CONFLICT', `Workflow '${id}' is in several projects; name one.`, { projects });
-    }
-    return { id, projectId: only };
+    return {
+      id,
+      projectId: onlyProject(
+        'workflow',
+        id,
+        found.map((row) => row.project_id),
+      ),
+    };
   }
 
   async get(key: WorkflowKey): Promise<WholeWorkflow> {

@@ -436,6 +436,39 @@ describe('tasks over HTTP', () => {
     expect(answer.body['claimed']).toHaveLength(2);
   });
 
+  it('takes no report on another agent’s task, though its attempt number can be guessed', async () => {
+    const type = unique('guess');
+    const holder = await agent(type);
+    const other = await agent(type);
+    const item = await claimed(holder, type);
+    const refused = { status: 403, body: { error: { code: 'FORBIDDEN' } } };
+    expect(await other.report(item.id, { status: 'completed', attempt: 1 })).toMatchObject(refused);
+    expect(await call('PATCH', `/tasks/${item.id}`, { status: 'completed', attempt: 1 })).toMatchObject(
+      refused,
+    );
+    const batch = { reports: [{ task_id: item.id, status: 'completed', attempt: 1 }] };
+    expect((await other.call('/reports', batch)).body['items']).toMatchObject([
+      { ok: false, error: { code: 'FORBIDDEN' } },
+    ]);
+    expect(await get(item.id)).toMatchObject({ status: 'assigned', assigned_agent: holder.id });
+    expect((await holder.call('/reports', batch)).body['items']).toMatchObject([{ ok: true }]);
+  });
+
+  it('does not reach into another project by a report that names it', async () => {
+    const type = unique('foreign');
+    const ours = await agent(type, 10, { project_id: 'ours' });
+    const theirs = await agent(type, 10, { project_id: 'theirs' });
+    const { body: task } = await post({ type, project_id: 'theirs' });
+    const [item] = await theirs.claim();
+    const answer = await ours.call('/reports', {
+      reports: [
+        { task_id: task['id'], project_id: 'theirs', status: 'completed', lease_token: item?.lease_token },
+      ],
+    });
+    expect(answer.body['items']).toMatchObject([{ ok: false, error: { code: 'NOT_FOUND' } }]);
+    expect(await get(String(task['id']))).toMatchObject({ status: 'assigned' });
+  });
+
   it('refuses an assigned agent that is unknown, unless the task may wait for it', async () => {
     const body = { type: unique('for'), assigned_agent: unique('ghost') };
     expect(await post(body)).toMatchObject({

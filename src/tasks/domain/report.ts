@@ -29,15 +29,19 @@ export interface Reporter {
   readonly agent: { readonly id: string; readonly projectId: string } | null;
   /** The agent's present session, if it named one. */
   readonly sessionEpoch: number | null;
-  /** `current`: the lease token or attempt it named is the task's; `stale`: it is not; `none`: it named none. */
-  readonly fence: 'current' | 'stale' | 'none';
+  /**
+   * `proved`: it showed the lease token, which only the holder was told. `current`: it named the attempt, which anybody
+   * can guess. `stale`: what it showed or named is not the task's. `none`: nothing.
+   */
+  readonly fence: 'proved' | 'current' | 'stale' | 'none';
 }
 
 /** Decides a report: the fence first, then repetition, then the state machine. */
 export function decideReport(task: Task, report: Report, reporter: Reporter, at: Circumstances): Decision {
   if (reporter.fence === 'stale') throw staleLease(task);
   if (takesItsOwn(task, report, reporter)) return startUnclaimed(task, report, reporter, at);
-  if (reporter.fence === 'none') assertHolder(task, reporter);
+  if (reporter.fence === 'none' || (reporter.fence === 'current' && isHeld(task)))
+    assertHolder(task, reporter);
   if (!isHeld(task)) return repeated(task, report);
   switch (report.status) {
     case 'completed':
@@ -70,7 +74,7 @@ function staleLease(task: Task): DomainError {
   });
 }
 
-/** Without a fence only the present holder is accepted; what it reported before, it may report again. */
+/** Without the lease token only the present holder is accepted; what it reported before, it may report again. */
 function assertHolder(task: Task, { agent }: Reporter): void {
   const mine =
     agent !== null &&

@@ -63,6 +63,6 @@ export class AgentWorkController {
       body.claim === undefined
         ? undefined
         : { max: body.claim.max_tasks ?? 1, sessionEpoch: body.session_epoch };
-    return this.reports.take(key, caller.agentId, body.reports, claim, sizeOf(request), patience);
+    return this.reports.take(key, body.reports, claim, sizeOf(request), patience);
   }
 }

@@ -4,10 +4,10 @@ export const FIND_TASK = {
   text: 'SELECT t.* FROM tasks t WHERE t.id = $1 AND t.project_id = $2',
 };
 
-/** An id over all projects, for tokens that see all. */
-export const LOCATE_TASK = {
+/** Ids over all projects, for tokens that see all. */
+export const LOCATE_TASKS = {
   name: 'tasks-locate',
-  text: 'SELECT t.project_id FROM tasks t WHERE t.id = $1 ORDER BY t.project_id LIMIT 20',
+  text: 'SELECT t.id, t.project_id FROM tasks t WHERE t.id = ANY($1::text[]) ORDER BY t.id, t.project_id LIMIT 2000',
 };
 
 /**

@@ -7,6 +7,7 @@ COPY .swcrc ./
 COPY config config
 COPY migrations migrations
 COPY src src
+COPY scripts/build.mjs scripts/
 RUN npm run build
 
 FROM node:22-slim AS packages
@@ -26,4 +27,4 @@ EXPOSE 3000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/health/ready`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Node itself, not npm: it is who gets the signals, and ends with 0 when told to.
-CMD ["node", "dist/src/main.js"]
+CMD ["node", "dist/server/main.js"]

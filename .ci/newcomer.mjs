@@ -117,8 +117,8 @@ class Newcomer {
     // Root's PostgreSQL cannot enter the home; its data is made elsewhere.
     this.elsewhere ??= /\/var\/lib\/parley-[0-9a-f]+(?=\/pg)/.exec(server.output)?.[0];
     server.family = familyOf(server.pid, this.home);
-    server.node = server.family.find(({ command }) => /^\S*node .*dist\/src\/main\.js/.test(command));
-    if (server.node === undefined) throw new Error('no process runs dist/src/main.js');
+    server.node = server.family.find(({ command }) => /^\S*node .*dist\/server\/main\.js/.test(command));
+    if (server.node === undefined) throw new Error('no process runs dist/server/main.js');
     return server;
   }
 
@@ -146,7 +146,7 @@ class Newcomer {
 }
 
 async function play(newcomer) {
-  const built = () => statSync(join(newcomer.clone, 'dist/src/main.js')).mtimeMs;
+  const built = () => statSync(join(newcomer.clone, 'dist/server/main.js')).mtimeMs;
   let server;
   await check('npm ci', () => newcomer.run('npm ci --prefer-offline', 300_000).then(() => ''));
   await check('npm start serves', async () => {

@@ -32,7 +32,7 @@ export function banner({ host, port, postgres, dataDir, adminFile }: Facts): str
 }
 
 function version(): string {
-  // Built, this is dist/src/banner.js.
+  // Built, this is dist/src/banner.js, or part of dist/server/main.js.
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -30,7 +30,7 @@ export class ServerProcess {
   private exit: Exit | undefined;
 
   constructor({ dataDir, env = {} }: Options) {
-    this.child = spawn(process.execPath, [join(process.cwd(), 'dist/src/main.js')], {
+    this.child = spawn(process.execPath, [join(process.cwd(), 'dist/server/main.js')], {
       // Nothing of the caller's own configuration reaches it.
       env: {
         PATH: process.env['PATH'],

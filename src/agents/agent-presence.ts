@@ -29,9 +29,14 @@ export class AgentPresence {
     const now = Date.now();
     this.forgetStale(now);
     if (this.fresh.has(key)) return;
-    await this.batcher.submit(this.heartbeats, { projectId, agentId });
-    this.fresh.delete(key);
+    // Noted before it is written, or every call of a busy agent would write until the first has.
     this.fresh.set(key, now + this.freshMs);
+    try {
+      await this.batcher.submit(this.heartbeats, { projectId, agentId });
+    } catch (error) {
+      this.fresh.delete(key);
+      throw error;
+    }
   }
 
   private forgetStale(now: number): void {

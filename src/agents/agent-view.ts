@@ -17,6 +17,7 @@ export function agentView(agent: Agent, held: number) {
     metadata: agent.metadata,
     status: agentStatus(agent, held),
     health: agent.health,
+    health_reason: agent.health_reason,
     session_epoch: agent.session_epoch,
     last_seen: agent.last_seen,
     current_tasks: held,

@@ -8,6 +8,7 @@ import { HeartbeatCommands } from './heartbeat-commands.js';
 import { HeartbeatsService } from './heartbeats.service.js';
 import { HeldCounts } from './held-counts.js';
 import { AgentsController } from './http/agents.controller.js';
+import { HealthSweep } from './jobs/health.sweep.js';
 import { LivenessSweep } from './jobs/liveness.sweep.js';
 import { AgentMessages } from './realtime/agent-messages.js';
 import { RegistrationsService } from './registrations.service.js';
@@ -23,6 +24,7 @@ import { RegistrationsService } from './registrations.service.js';
     AgentMessages,
     AgentPresence,
     AgentsService,
+    HealthSweep,
     HeartbeatCommands,
     HeartbeatsService,
     HeldCounts,

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../../config/app-config.js';
 import { type Transaction, Transactor } from '../platform/database/transactor.js';
 import { notFound } from '../shared/domain-error.js';
 import { type AgentCredentials, renewCredentials, withdrawCredentials } from './agent-credentials.js';
@@ -6,6 +7,7 @@ import type { AgentKey } from './agent-directory.js';
 import { happened, type Origin, statusChanged } from './agent-events.js';
 import { type AgentCommand, moved } from './domain/agent.machine.js';
 import { type Agent, type AgentProfile, standingOf } from './domain/agent.js';
+import { firstProbeAt, watched } from './domain/health.js';
 import { assertProfile, capacityOf, changedFields } from './domain/profile.js';
 import { endSession } from './end-session.js';
 import { HeldWork } from './held-work.port.js';
@@ -20,6 +22,7 @@ export class AgentsService {
   constructor(
     private readonly transactor: Transactor,
     private readonly held: HeldWork,
+    private readonly config: AppConfig,
   ) {}
 
   async edit(key: AgentKey, { status, ...profile }: AgentEdit, origin: Origin): Promise<Agent> {
@@ -28,7 +31,12 @@ export class AgentsService {
       const before = await lock(tx, key);
       const changed = changedFields(before, profile);
       const edited: Agent = { ...before, ...profile };
-      const agent = { ...edited, capacity: capacityOf(edited.configuration) };
+      const probe = firstProbeAt(tx.now, this.config.env.HEARTBEAT_INTERVAL, Math.random());
+      const agent = {
+        ...edited,
+        ...watched(before, edited.health_check_url, probe),
+        capacity: capacityOf(edited.configuration),
+      };
       return this.finish(tx, before, status === 'active' ? moved(agent, 'resume') : agent, changed, origin);
     });
   }

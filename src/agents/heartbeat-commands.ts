@@ -2,11 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
 import type { Batch, BatchHandler, LockMode, Outcome } from '../platform/database/batch.js';
 import type { Row, Statement } from '../platform/database/statement.js';
-import { DomainError, notFound } from '../shared/domain-error.js';
+import { notFound } from '../shared/domain-error.js';
 import { rowKey } from '../shared/ids.js';
 import { statusChanged } from './agent-events.js';
 import { moved } from './domain/agent.machine.js';
 import type { AgentRow } from './domain/agent.js';
+import { assertSession } from './domain/session.js';
 import { lockAgents, writeLiveness, type SignOfLife } from './persistence/agent-rows.js';
 
 /** An agent's own call: a sign of life. */
@@ -19,12 +20,18 @@ interface HeartbeatCommand {
   readonly metrics?: Readonly<Record<string, unknown>>;
 }
 
+interface SeenAgent {
+  readonly agent: AgentRow;
+  /** The call of its own before this one. */
+  readonly seenBefore: string;
+}
+
 /**
  * The batch's way with heartbeats: all of a batch are one UPDATE, which touches no indexed column while the agents stay
  * active (HOT). Who was suspect or offline is active again.
  */
 @Injectable()
-export class HeartbeatCommands implements BatchHandler<HeartbeatCommand, AgentRow> {
+export class HeartbeatCommands implements BatchHandler<HeartbeatCommand, SeenAgent> {
   readonly name = 'heartbeats';
   readonly order = 30;
 
@@ -46,22 +53,25 @@ export class HeartbeatCommands implements BatchHandler<HeartbeatCommand, AgentRo
     commands: readonly HeartbeatCommand[],
     loaded: readonly (readonly Row[])[],
     batch: Batch,
-  ): Outcome<AgentRow>[] {
+  ): Outcome<SeenAgent>[] {
     // The rows' shape is lockAgents' column list.
     const locked = (loaded[0] ?? []) as unknown as readonly AgentRow[];
     const agents = new Map(locked.map((agent) => [rowKey(agent.project_id, agent.id), agent]));
     const signs = new Map<string, SignOfLife>();
-    const outcomes = commands.map((command): Outcome<AgentRow> => {
+    const outcomes = commands.map((command): Outcome<SeenAgent> => {
       const key = rowKey(command.projectId, command.agentId);
       const agent = agents.get(key);
       if (agent === undefined)
         return batch.mode === 'skip' ? { busy: true } : { refused: notFound('agent', command.agentId) };
-      if (command.sessionEpoch !== undefined && command.sessionEpoch !== agent.session_epoch)
-        return { refused: staleSession(agent) };
+      try {
+        assertSession(agent, command.sessionEpoch);
+      } catch (error) {
+        return { refused: error };
+      }
       const seen = this.seen(agent, batch);
       agents.set(key, seen);
       signs.set(key, { agent: seen, metrics: command.metrics ?? signs.get(key)?.metrics });
-      return { done: seen };
+      return { done: { agent: seen, seenBefore: agent.last_seen } };
     });
     if (signs.size > 0) batch.write(writeLiveness([...signs.values()], batch.now));
     return outcomes;
@@ -82,9 +92,3 @@ export class HeartbeatCommands implements BatchHandler<HeartbeatCommand, AgentRo
 
 /** On the slow path a command may be decided later than one that came after it. */
 const later = (a: string, b: string): string => (a > b ? a : b);
-
-function staleSession(agent: AgentRow): DomainError {
-  return new DomainError('STALE_SESSION', `Agent '${agent.id}' is in session ${agent.session_epoch} now.`, {
-    session_epoch: agent.session_epoch,
-  });
-}

@@ -1,5 +1,13 @@
 import type { Transaction } from '../platform/database/transactor.js';
 
+/** An agent, as it asks what it has lost. */
+export interface Watch {
+  readonly id: string;
+  readonly projectId: string;
+  /** What it lost earlier than this it knows. */
+  readonly since: string;
+}
+
 /** What agents need of tasks, which stand to their right. Implemented there. */
 export abstract class HeldWork {
   /**
@@ -24,4 +32,9 @@ export abstract class HeldWork {
     sessionEpoch: number,
     taskIds: readonly string[],
   ): Promise<string[]>;
+  /**
+   * Tasks that were taken from each of these agents (cancelled, timed out, their lease gone) and that it does not hold
+   * again, the thousand newest of each; agents that lost none are left out. Keys: `rowKey(projectId, id)`.
+   */
+  abstract revoked(agents: readonly Watch[]): Promise<ReadonlyMap<string, readonly string[]>>;
 }

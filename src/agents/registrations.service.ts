@@ -13,6 +13,7 @@ import type { AgentKey } from './agent-directory.js';
 import { happened, introduction, type Origin, statusChanged } from './agent-events.js';
 import { moved } from './domain/agent.machine.js';
 import { type Agent, type AgentProfile, standingOf } from './domain/agent.js';
+import { firstProbeAt, watched } from './domain/health.js';
 import { assertProfile, capacityOf } from './domain/profile.js';
 import { endSession } from './end-session.js';
 import { HeldWork } from './held-work.port.js';
@@ -68,10 +69,9 @@ export class RegistrationsService {
     const agent: Agent = {
       id,
       project_id: projectId,
-      ...this.session(registration, 1, tx.now),
+      ...this.session(registration, undefined, tx.now),
       liveness: 'active',
       draining: false,
-      health: 'unknown',
       performance_metrics: null,
       seq: last?.seq ?? 0,
       created_at: tx.now,
@@ -93,7 +93,7 @@ export class RegistrationsService {
   ): Promise<Registered> {
     const agent: Agent = {
       ...moved(before, 'register'),
-      ...this.session(registration, before.session_epoch + 1, tx.now),
+      ...this.session(registration, before, tx.now),
     };
     const fact = {
       type: 'agent.updated',
@@ -108,13 +108,16 @@ export class RegistrationsService {
     return { agent: changed.agent, created: false, credentials };
   }
 
-  private session({ type, profile }: Registration, epoch: number, now: string) {
+  private session({ type, profile }: Registration, before: Agent | undefined, now: string) {
+    const { HEARTBEAT_INTERVAL: interval } = this.config.env;
     const leaseUntil = new Date(Date.parse(now) + this.config.leaseSeconds * 1000).toISOString();
     return {
       type,
       ...profile,
       capacity: capacityOf(profile.configuration),
-      session_epoch: epoch,
+      ...watched(before, profile.health_check_url, firstProbeAt(now, interval, Math.random())),
+      session_epoch: (before?.session_epoch ?? 0) + 1,
+      session_began_at: now,
       last_seen: now,
       lease_until: leaseUntil,
       updated_at: now,

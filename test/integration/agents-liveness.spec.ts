@@ -195,6 +195,15 @@ describe('an agent that should call every second', () => {
     expect(await api.eventsOf(id)).toHaveLength(1);
   });
 
+  it('shows that it lives when its claim begins, not while or when that waits', async () => {
+    const { id, token } = await api.member();
+    const waiting = api.call('POST', `/agents/${id}/claim`, { wait_ms: 5_000 }, token);
+    await until(async () => (await statusOf(id)) === 'offline');
+    const { last_seen: seen } = await api.get(id);
+    expect(await waiting).toMatchObject({ status: 200, body: { items: [] } });
+    expect(await api.get(id)).toMatchObject({ status: 'offline', last_seen: seen });
+  });
+
   it('may be looked after by many processes, and changes once', async () => {
     const others = await Promise.all(
       [1, 2].map(() => startApp({ database: app.database, env: { HEARTBEAT_INTERVAL: '1' } })),

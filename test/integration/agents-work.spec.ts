@@ -118,7 +118,8 @@ describe('an agent with a socket', () => {
       const answer: unknown = await socket.emitWithAck('heartbeat', { performance_metrics: metrics });
       expect(answer).toMatchObject({ ok: true, data: { agent_id: agent.id, status: 'active' } });
       expect((await api.get(agent.id))['performance_metrics']).toEqual(metrics);
-      const stale: unknown = await socket.emitWithAck('heartbeat', { session_epoch: 9 });
+      await api.register({ id: agent.id, type: agent.type }, agent.token);
+      const stale: unknown = await socket.emitWithAck('heartbeat', { session_epoch: 1 });
       expect(stale).toMatchObject({ ok: false, error: { code: 'STALE_SESSION' } });
     } finally {
       socket.disconnect();

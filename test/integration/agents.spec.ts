@@ -39,6 +39,7 @@ describe('an agent that registers', () => {
       metadata: null,
       status: 'active',
       health: 'unknown',
+      health_reason: null,
       session_epoch: 1,
       last_seen: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       current_tasks: 0,
@@ -110,6 +111,11 @@ describe('an agent that registers', () => {
       '/configuration/max_concurrent_tasks',
     ],
     ['a file to probe', { id: 'x', type: 't', health_check_url: 'file:///etc/passwd' }, '/health_check_url'],
+    [
+      'credentials in its URL',
+      { id: 'x', type: 't', health_check_url: 'http://a:b@c/' },
+      '/health_check_url',
+    ],
     ['capabilities as text', { id: 'x', type: 't', capabilities: 'react' }, '/capabilities'],
     ['every project by name', { id: 'x', type: 't', project_id: '*' }, '/project_id'],
   ])('is refused with %s, and told where', async (_, body, path) => {

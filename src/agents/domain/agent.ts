@@ -20,6 +20,7 @@ export interface AgentRow {
   readonly draining: boolean;
   /** Grows by one with each registration; calls that name an older one are refused. */
   readonly session_epoch: number;
+  readonly session_began_at: string;
   /** The agent's own last call; nothing else moves it. */
   readonly last_seen: string;
   /** Three heartbeat intervals after `last_seen`, plus what outages of ours were credited. */
@@ -36,6 +37,10 @@ export interface Agent extends AgentRow {
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly health: Health;
+  /** Why it is not healthy, for people; null when it is, or when nobody has asked yet. */
+  readonly health_reason: string | null;
+  /** When its health is asked next; null: never. */
+  readonly probe_at: string | null;
   readonly performance_metrics: Readonly<Record<string, unknown>> | null;
   readonly created_at: string;
   readonly updated_at: string;

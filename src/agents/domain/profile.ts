@@ -25,7 +25,7 @@ export function assertProfile({ configuration, health_check_url: url }: Partial<
     });
   }
   if (typeof url === 'string' && !isWebUrl(url)) {
-    errors.push({ path: '/health_check_url', message: 'must be an http or https URL' });
+    errors.push({ path: '/health_check_url', message: 'must be an http or https URL without credentials' });
   }
   if (errors.length > 0) throw validationFailed(errors);
 }
@@ -35,7 +35,9 @@ function isCapacity(value: unknown): boolean {
 }
 
 function isWebUrl(text: string): boolean {
-  return /^https?:\/\//i.test(text) && URL.canParse(text);
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  return username === '' && password === '';
 }
 
 /** Which fields of a profile would become others, in the order they are named. */

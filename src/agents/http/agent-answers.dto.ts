@@ -25,8 +25,9 @@ export class HeartbeatAnswerDto {
   next_heartbeat_in: number;
 
   @TextListField({
-    about: 'Those of `task_ids` that it does not hold any more: it may stop working on them.',
-    max: 1000,
+    about:
+      'Tasks that it does not hold any more, whether `task_ids` names them or not (cancelled, timed out, given to another): it may stop working on them. Repeated for about a lease.',
+    max: 2000,
     maxLength: 128,
     example: [],
   })

@@ -64,6 +64,14 @@ export class AgentDto {
   })
   health: Health;
 
+  @TextField({
+    about: 'Why it is not healthy, or why nobody could ask.',
+    max: 2000,
+    nullable: true,
+    example: null,
+  })
+  health_reason: string | null;
+
   @IntField({ about: 'Registrations so far.', min: 1, max: 2_147_483_647, example: 1 })
   session_epoch: number;
 

@@ -17,6 +17,7 @@ import {
 } from '../../auth/index.js';
 import { ApiPage, type Page } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
+import { Rules } from '../../platform/http/rules.decorator.js';
 import { ANY_PROJECT } from '../../shared/ids.js';
 import { AgentAccess } from '../agent-access.js';
 import type { AgentCredentials } from '../agent-credentials.js';
@@ -52,6 +53,7 @@ export class AgentsController {
     description: 'It was registered already; a new session begins.',
   })
   @Refuses('CONFLICT')
+  @Rules('`health_check_url` is a URL that can be called.')
   async register(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
@@ -133,6 +135,7 @@ export class AgentsController {
 
   @Patch(':id')
   @Scopes('agents:write', 'tasks:execute')
+  @Rules('`health_check_url` is a URL that can be called.')
   @ApiOperation({ summary: 'Change an agent; what is left out stays' })
   @ApiOkResponse({ type: AgentDto })
   @Refuses('NOT_FOUND', 'CONFLICT')

@@ -1,10 +1,13 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { givenCorrelationId } from '../../platform/http/correlation.js';
 import type { Origin as ChangeOrigin } from '../agent-events.js';
 
-/** Where a requested change comes from. A correlation id that was only made for this request is not the caller's. */
+/** Where a requested change comes from. */
 export const Origin = createParamDecorator((_data: unknown, context: ExecutionContext): ChangeOrigin => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
-  const given = request.headers['x-correlation-id'] === request.id;
-  return { sourceAgent: request.caller?.agentId ?? null, correlationId: given ? request.id : null };
+  return {
+    sourceAgent: request.caller?.agentId ?? null,
+    correlationId: givenCorrelationId(request) ?? null,
+  };
 });

@@ -8,7 +8,8 @@ import {
 } from '../../platform/http/fields.js';
 import { ID_PATTERN, TYPE_PATTERN } from '../../shared/ids.js';
 
-const URL_PATTERN = /^https?:\/\/\S+$/i;
+/** RFC 3986: ASCII only; other characters are percent-encoded, other hosts punycode. */
+const URL_PATTERN = /^[Hh][Tt][Tt][Pp][Ss]?:\/\/[!-~]+$/;
 
 const ABOUT_CONFIGURATION =
   'The agent’s own, but for `max_concurrent_tasks`: how many tasks it may hold at once, 1 to 1000, default 100.';

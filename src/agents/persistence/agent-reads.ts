@@ -1,5 +1,5 @@
 import type { PageKey } from '../../platform/http/page.js';
-import type { Statement } from '../../platform/database/statement.js';
+import type { Sql, Statement } from '../../platform/database/statement.js';
 import { ANY_PROJECT } from '../../shared/ids.js';
 import type { Agent, AgentStatus } from '../domain/agent.js';
 import { AGENT_COLUMNS } from './agent-rows.js';
@@ -17,11 +17,14 @@ export interface AgentFilter {
   readonly status?: AgentStatus;
 }
 
-const list = (project: string): string => `
+/** The filters that have an index each, as they are when they do not filter and when they do. */
+const PROJECT = [`$1::text = '${ANY_PROJECT}'`, 'a.project_id = $1'] as const;
+const TYPE = ['$2::text IS NULL', 'a.type = $2'] as const;
+const CAPABILITY = ['$3::text IS NULL', 'a.capabilities @> ARRAY[$3::text]'] as const;
+
+const list = (...indexed: readonly string[]): string => `
   SELECT ${AGENT_COLUMNS} FROM agents a
-  WHERE ${project}
-    AND ($2::text IS NULL OR a.type = $2)
-    AND ($3::text IS NULL OR $3 = ANY(a.capabilities))
+  WHERE ${indexed.join(' AND ')}
     AND ($4::timestamptz IS NULL OR a.created_at > $4)
     AND ($5::timestamptz IS NULL OR a.created_at < $5)
     AND ($6::text IS NULL OR EXISTS (SELECT FROM events e WHERE e.aggregate_id = a.id AND e.project_id = a.project_id
@@ -32,8 +35,11 @@ const list = (project: string): string => `
   ORDER BY a.created_at DESC, a.id DESC, a.project_id DESC
   LIMIT $12`;
 
-const OF_PROJECT = { name: 'agents-list', text: list('a.project_id = $1') };
-const OF_ALL = { name: 'agents-list-all', text: list(`$1::text = '${ANY_PROJECT}'`) };
+/** A statement for each combination: a plan for "filter or not" could use no index. */
+function listing(project: 0 | 1, type: 0 | 1, capability: 0 | 1): Sql {
+  const text = list(PROJECT[project], TYPE[type], CAPABILITY[capability]);
+  return { name: `agents-list-${project}${type}${capability}`, text };
+}
 
 /** Agents newest first, from behind `after`. Load is not in this table: `active` and `busy` give both. Rows: `Agent`. */
 export function listAgents(filter: AgentFilter, after: PageKey | undefined, limit: number): Statement {
@@ -41,7 +47,11 @@ export function listAgents(filter: AgentFilter, after: PageKey | undefined, limi
   const liveness = status === 'busy' ? 'active' : status;
   const [afterId = null, afterProject = null] = after === undefined ? [] : splitKey(after.id);
   return {
-    ...(filter.projectId === ANY_PROJECT ? OF_ALL : OF_PROJECT),
+    ...listing(
+      filter.projectId === ANY_PROJECT ? 0 : 1,
+      filter.type === undefined ? 0 : 1,
+      filter.capability === undefined ? 0 : 1,
+    ),
     values: [
       filter.projectId,
       filter.type,

@@ -4,10 +4,11 @@ import type { Agent, AgentRow } from '../domain/agent.js';
 
 /** The columns of {@link AgentRow}. */
 export const ROW_COLUMNS = `a.id, a.project_id, a.type, a.capabilities, a.capacity, a.liveness, a.draining, a.session_epoch,
-  a.last_seen, a.lease_until, a.seq`;
+  a.session_began_at, a.last_seen, a.lease_until, a.seq`;
 
 /** The columns of an {@link Agent}; its webhook secret is shown once and not read here. */
 export const AGENT_COLUMNS = `${ROW_COLUMNS}, a.name, a.version, a.health_check_url, a.configuration, a.metadata, a.health,
+  a.health_reason, a.probe_at,
   a.performance_metrics, a.created_at, a.updated_at`;
 
 const LOCK = `SELECT ${ROW_COLUMNS} FROM unnest($1::text[], $2::text[]) AS wanted(id, project_id)
@@ -72,7 +73,8 @@ export function writeLiveness(signs: readonly SignOfLife[], now: string): Statem
 
 /** Columns that a decision writes; `created_at` and the webhook secret are the insert's alone. */
 const WRITTEN = `id text, project_id text, type text, name text, version text, capabilities text[], health_check_url text,
-  configuration jsonb, metadata jsonb, capacity int, health text, liveness text, draining boolean, session_epoch int,
+  configuration jsonb, metadata jsonb, capacity int, health text, health_reason text, probe_at timestamptz, liveness text, draining boolean, session_epoch int,
+  session_began_at timestamptz,
   last_seen timestamptz, lease_until timestamptz, seq bigint, updated_at timestamptz`;
 const NAMES = WRITTEN.split(',').map((column) => column.trim().split(' ', 1)[0] ?? '');
 

@@ -8,6 +8,9 @@ import type { Agent, Health, Liveness } from '../domain/agent.js';
 // TypeORM cannot say DESC.
 @Index('agents_listed', { synchronize: false })
 @Index('agents_by_type', { synchronize: false })
+// Nor an index that is not a B-tree.
+@Index('agents_by_capability', { synchronize: false })
+@Index('agents_to_probe', ['probe_at'], { where: 'probe_at IS NOT NULL' })
 @Index('agents_alive', ['id', 'project_id'], { where: `liveness <> 'offline'` })
 export class AgentEntity implements Agent {
   @PrimaryColumn('text') id: string;
@@ -21,9 +24,16 @@ export class AgentEntity implements Agent {
   @Column('jsonb', { nullable: true }) metadata: Record<string, unknown> | null;
   @Column('int') capacity: number;
   @Column('text', { default: 'unknown' }) health: Health;
+  @Column('text', { nullable: true }) health_reason: string | null;
+  @timeColumn({
+    nullable: true,
+    comment: 'When health_check_url is asked next; whoever asks moves it on first, so that one process does.',
+  })
+  probe_at: string | null;
   @Column('text') liveness: Liveness;
   @Column('boolean', { default: false }) draining: boolean;
   @Column('int') session_epoch: number;
+  @timeColumn() session_began_at: string;
   @timeColumn() last_seen: string;
   @timeColumn() lease_until: string;
   @Column('jsonb', { nullable: true }) performance_metrics: Record<string, unknown> | null;

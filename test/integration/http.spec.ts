@@ -14,6 +14,7 @@ import { Refuses } from '../../src/platform/http/refuses.decorator.js';
 import { Public } from '../../src/platform/http/route-config.decorator.js';
 import { DomainError } from '../../src/shared/domain-error.js';
 import type { ErrorCode } from '../../src/shared/error-codes.js';
+import { talk } from '../support/raw-http.js';
 
 class Note {
   @TextField({ about: 'Text.', max: 20 })
@@ -73,17 +74,6 @@ const json = (body: string): RequestInit => ({
   headers: { 'Content-Type': 'application/json' },
   body,
 });
-
-/** What a server says to raw bytes, until it closes the connection. */
-async function talk(base: string, ...parts: string[]): Promise<string> {
-  const socket = connect(Number(new URL(base).port), '127.0.0.1');
-  let heard = '';
-  socket.on('data', (chunk) => (heard += chunk.toString()));
-  await once(socket, 'connect');
-  for (const part of parts) socket.write(part);
-  await once(socket, 'close');
-  return heard;
-}
 
 beforeAll(async () => {
   ({ app, url } = await startProbe());
@@ -199,7 +189,7 @@ describe('the documentation', () => {
       >;
     };
     const read = document.paths['/api/v1/probe/{id}']?.['get']?.responses ?? {};
-    expect(Object.keys(read)).toEqual(['200', '400', '409', '503']);
+    expect(Object.keys(read)).toEqual(['200', '400', '409', '429', '503']);
     expect(Object.keys(read['409']?.content?.['application/json']?.examples ?? {})).toEqual([
       'CONFLICT',
       'STALE_LEASE',
@@ -209,6 +199,7 @@ describe('the documentation', () => {
       '400',
       '413',
       '415',
+      '429',
       '503',
     ]);
   });

@@ -9,10 +9,16 @@ export class AllowedMethods {
     this.routes.set(path, known);
   }
 
-  /** The methods that the path of a URL has; empty if there is no such path. */
+  /**
+   * The methods that the path of a URL has; empty if there is no such path. A path that is written out counts for itself:
+   * `/agents/register` has POST, though an agent `register` could be read there, too.
+   */
   of(url: string): string[] {
     const path = url.split('?', 1)[0] ?? '';
-    const found = [...this.routes.values()].filter(({ pattern }) => pattern.test(path));
+    const literal = this.routes.get(path);
+    const found = (literal === undefined ? [...this.routes.values()] : [literal]).filter(({ pattern }) =>
+      pattern.test(path),
+    );
     return [...new Set(found.flatMap(({ methods }) => [...methods]))].toSorted();
   }
 }

@@ -12,6 +12,14 @@ export function correlationIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && VISIBLE.test(given) ? given : newId();
 }
 
+/** The caller's own X-Correlation-Id; undefined where the one of the request was only made here. */
+export function givenCorrelationId(request: {
+  readonly id: string;
+  readonly headers: IncomingMessage['headers'];
+}): string | undefined {
+  return request.headers['x-correlation-id'] === request.id ? request.id : undefined;
+}
+
 /** Runs `work` so that everything it starts, and every line it logs, knows the correlation id. */
 export function runCorrelated<T>(correlationId: string, work: () => T): T {
   return current.run(correlationId, work);

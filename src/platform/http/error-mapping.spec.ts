@@ -17,7 +17,6 @@ describe('whatever is thrown', () => {
     ['a body that is too large', fastifyError('FST_ERR_CTP_BODY_TOO_LARGE', 413), 'PAYLOAD_TOO_LARGE'],
     ['a body of another type', fastifyError('FST_ERR_CTP_INVALID_MEDIA_TYPE', 415), 'UNSUPPORTED_MEDIA_TYPE'],
     ['a URL that cannot be decoded', fastifyError('FST_ERR_BAD_URL', 400), 'VALIDATION_FAILED'],
-    ['a passed deadline', fastifyError('FST_ERR_HANDLER_TIMEOUT', 503), 'SERVICE_UNAVAILABLE'],
     ['an unknown refusal of Fastify', fastifyError('FST_ERR_NEW', 404), 'NOT_FOUND'],
     [
       'a Postgres that refuses connections',

@@ -20,8 +20,6 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
 const FASTIFY_REFUSALS: Readonly<Record<string, () => DomainError>> = {
   FST_ERR_BAD_URL: () => validationFailed([{ path: '', message: 'the URL is not valid percent-encoding' }]),
   FST_ERR_MAX_PARAM_LENGTH: () => validationFailed([{ path: '', message: 'a part of the URL is too long' }]),
-  FST_ERR_HANDLER_TIMEOUT: () =>
-    new DomainError('SERVICE_UNAVAILABLE', 'The request was not answered within its deadline.'),
   FST_ERR_CTP_BODY_TOO_LARGE: () => new DomainError('PAYLOAD_TOO_LARGE', 'The body is larger than 1 MiB.'),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
     new DomainError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON (Content-Type: application/json).'),

@@ -1,7 +1,12 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { ERROR_STATUS } from '../../shared/error-codes.js';
 
 class ErrorFacts {
-  @ApiProperty({ description: 'Stable, for programs.', example: 'NOT_FOUND' })
+  @ApiProperty({
+    description: 'Stable, for programs.',
+    enum: Object.keys(ERROR_STATUS),
+    example: 'NOT_FOUND',
+  })
   code: string;
 
   @ApiProperty({ description: 'For people.' })
@@ -21,4 +26,22 @@ class ErrorFacts {
 export class ErrorResponse {
   @ApiProperty({ type: () => ErrorFacts })
   error: ErrorFacts;
+}
+
+/** The same facts for `Accept: application/problem+json` (RFC 9457). */
+export class ProblemResponse extends ErrorFacts {
+  @ApiProperty({ example: 'urn:parley:error:NOT_FOUND' })
+  type: string;
+
+  @ApiProperty({ example: 'Not Found' })
+  title: string;
+
+  @ApiProperty({ description: 'The HTTP status.', type: 'integer', example: 404 })
+  status: number;
+
+  @ApiProperty({ description: 'For people; the same as `message`.' })
+  detail: string;
+
+  @ApiProperty({ description: 'The path that was called.', example: '/api/v1/tasks/task-001' })
+  instance: string;
 }

@@ -21,7 +21,9 @@ export class ErrorFilter implements ExceptionFilter {
   private noRoute(request: FastifyRequest, reply: FastifyReply): DomainError {
     const { method, url } = request;
     const allowed = this.allowed.of(url);
-    if (allowed.length === 0) return new DomainError('NOT_FOUND', 'There is no such route.', { method });
+    // A route of files has the method, and not the file.
+    if (allowed.length === 0 || allowed.includes(method))
+      return new DomainError('NOT_FOUND', 'There is no such route.', { method });
     reply.header('Allow', allowed.join(', '));
     return new DomainError('METHOD_NOT_ALLOWED', `${method} is not possible here.`, { method, allowed });
   }

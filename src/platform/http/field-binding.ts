@@ -49,13 +49,13 @@ export function bindFields(type: Type<object>, source: object, errors: FieldErro
 /** Fields of a query string: texts, read as what each field is declared to be. What cannot be read stays text. */
 export function bindQuery(type: Type<object>, source: object, errors: FieldError[]): object {
   const bindings = bindingsOf(type);
-  const values: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(source)) {
-    values[name] = readQueryValue(bindings.get(name)?.reads, value);
-    if (hasNul(value))
+  const values = Object.entries(source).map(([name, value]) => {
+    if (hasNul(value) || hasNul(name))
       throw validationFailed([{ path: `/${pointerPart(name)}`, message: 'must not hold a NUL character' }]);
-  }
-  return bindFields(type, values, errors);
+    return [name, readQueryValue(bindings.get(name)?.reads, value)] as const;
+  });
+  // Not by assignment, which would take a field named __proto__ for the object's own.
+  return bindFields(type, Object.fromEntries(values), errors);
 }
 
 /** Postgres cannot store it, and no text of a URL needs it. */

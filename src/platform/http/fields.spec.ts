@@ -147,6 +147,34 @@ describe('declared fields', () => {
     ]);
   });
 
+  it('count characters as JSON Schema does, not UTF-16 units', () => {
+    expect(violations({ id: 'o-1', tags: ['😀'.repeat(5)] })).toEqual([]);
+    expect(violations({ id: 'o-1', tags: ['😀'.repeat(6)] })).toEqual([
+      { path: '/tags', message: 'item 0 must have 1 to 5 characters' },
+    ]);
+  });
+
+  it.each([
+    ['2025-01-15T14:30:00.123456789+05:45', true],
+    ['9999-12-31T23:59:59.999Z', true],
+    ['1000-01-01T00:00:00-14:59', true],
+    ['2025-01-15T14:30:00+15:00', false],
+    ['9999-12-31T23:59:59-00:01', false],
+    ['0999-12-31T00:00:00Z', false],
+    ['2025-02-30T00:00:00Z', false],
+    ['2025-13-01T00:00:00Z', false],
+    ['2025-01-15T24:00:00Z', false],
+    ['2025-01-15T14:30:00', false],
+    ['2025-01-15', false],
+  ])('know %s as a time that Postgres can keep: %j', (due, isOne) => {
+    expect(violations({ id: 'o-1', due })).toHaveLength(isOne ? 0 : 1);
+  });
+
+  it('refuse __proto__ in a query string as any field that is not declared', () => {
+    const query = Object.fromEntries([['__proto__', ['a', 'b']]]);
+    expect(() => validated(Filter, query, true)).toThrow('/__proto__: is not a field here');
+  });
+
   it('read query strings by declared type', () => {
     const query = { limit: '7', all: 'false', topics: ['a,b', 'c'] };
     expect(validated(Filter, query, true)).toEqual({ limit: 7, all: false, topics: ['a', 'b', 'c'] });

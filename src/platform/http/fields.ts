@@ -10,9 +10,13 @@ import {
   listCheck,
   numberCheck,
   objectCheck,
+  TIME_PATTERN,
   textCheck,
   timeCheck,
 } from './field-checks.js';
+
+/** Marks what only an answer of ours can fill. */
+const CURSOR_FORMAT = 'cursor';
 
 /** What every field says of itself: once, for validation and OpenAPI alike. A field is required unless it says otherwise. */
 export interface FieldOptions {
@@ -70,13 +74,24 @@ export function BooleanField(options: FieldOptions): PropertyDecorator {
 export function ChoiceField(
   options: FieldOptions & { readonly values: readonly string[] },
 ): PropertyDecorator {
-  const schema = { type: 'string', enum: [...options.values] } as const;
+  // OpenAPI 3.0 wants null among the values, too, where a field may be null.
+  const values: (string | null)[] =
+    options.nullable === true ? [...options.values, null] : [...options.values];
+  const schema = { type: 'string', enum: values } as ApiPropertyOptions;
   return field(options, choiceCheck(options.values), schema, { reads: 'text' });
 }
 
 /** ISO 8601 date and time with an offset; it stays the text that was sent. */
 export function TimeField(options: FieldOptions): PropertyDecorator {
-  return field(options, timeCheck, { type: 'string', format: 'date-time' }, { reads: 'text' });
+  const schema = { type: 'string', format: 'date-time', pattern: TIME_PATTERN.source } as const;
+  return field(options, timeCheck, schema, { reads: 'text' });
+}
+
+/** An opaque cursor that an answer of ours held. `check` knows those of its kind. */
+export function CursorField(options: FieldOptions & { readonly check: Check }): PropertyDecorator {
+  const schema = { type: 'string', minLength: 1, maxLength: 1024, format: CURSOR_FORMAT } as const;
+  const isText = textCheck(1, 1024);
+  return field(options, (value) => isText(value) ?? options.check(value), schema, { reads: 'text' });
 }
 
 /** A free JSON object, kept as it was sent. */

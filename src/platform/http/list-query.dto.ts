@@ -1,11 +1,12 @@
-import { IdField, IntField, TextField, TimeField } from './fields.js';
+import { CursorField, IdField, IntField, TextField, TimeField } from './fields.js';
+import { pageCursorCheck } from './page.js';
 
 /** How every list is paged; newest first. */
 export class PageQuery {
   @IntField({ about: 'Items per page.', min: 1, max: 200, default: 50 })
   limit: number;
 
-  @TextField({ about: '`next_cursor` of the page before.', max: 1024, optional: true })
+  @CursorField({ about: '`next_cursor` of the page before.', check: pageCursorCheck, optional: true })
   cursor?: string;
 
   @TimeField({

@@ -1,7 +1,7 @@
 import { applyDecorators, type Type } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, getSchemaPath } from '@nestjs/swagger';
 import { validationFailed } from '../../shared/domain-error.js';
-import { timeCheck } from './field-checks.js';
+import { type Check, timeCheck } from './field-checks.js';
 
 /** One page of a list, newest first. */
 export interface Page<T> {
@@ -43,10 +43,21 @@ export function encodeCursor({ createdAt, id }: PageKey): string {
 /** The key inside a cursor; undefined for none. @throws DomainError VALIDATION_FAILED for one that was not made here */
 export function decodeCursor(cursor: string | undefined): PageKey | undefined {
   if (cursor === undefined) return undefined;
+  const key = keyIn(cursor);
+  if (key === undefined) throw validationFailed([{ path: '/cursor', message: NOT_OURS }]);
+  return key;
+}
+
+/** For the field that takes it: 400 comes before the refusals that only looking can give. */
+export const pageCursorCheck: Check = (value) =>
+  typeof value === 'string' && keyIn(value) !== undefined ? undefined : NOT_OURS;
+
+const NOT_OURS = 'is not a cursor of this list';
+
+function keyIn(cursor: string): PageKey | undefined {
   const [createdAt = '', id = '', ...rest] = Buffer.from(cursor, 'base64url').toString().split(' ');
   const isOurs = timeCheck(createdAt) === undefined && KEY_ID.test(id) && rest.length === 0;
-  if (!isOurs) throw validationFailed([{ path: '/cursor', message: 'is not a cursor of this list' }]);
-  return { createdAt, id };
+  return isOurs ? { createdAt, id } : undefined;
 }
 
 /** Documents an answer as a page of `item`. */

@@ -1,13 +1,17 @@
 import { Logger } from '@nestjs/common';
-import type pg from 'pg';
-import type { BullmqSession, JobHandler } from './bullmq-session.js';
+import { BullmqSession, type BullmqStore, type JobHandler } from './bullmq-session.js';
 import { type Job, JobQueue } from './job-queue.port.js';
 
 const WATCH_MS = 5_000;
+/** Jobs that are being added at the same time; more are dropped, as a store that stands still must not fill the memory. */
+const ADDING = 1_000;
+
+/** Connects to where the jobs are kept. @throws while that is away */
+export type OpenStore = (workers: number) => Promise<BullmqStore>;
 
 /**
- * Jobs by BullMQ. A watchdog opens a new session when Postgres is back, when BullMQ reported an error of its own, and
- * when a job is overdue that nobody does.
+ * Jobs by BullMQ, on Postgres or on Redis. A watchdog opens a new session when the store is back, when it does not
+ * answer, when BullMQ reported an error of its own, and when a job is overdue that nobody does.
  */
 export class BullmqJobQueue extends JobQueue {
   private readonly logger = new Logger('JobQueue');
@@ -16,17 +20,21 @@ export class BullmqJobQueue extends JobQueue {
   private looking: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private away = false;
+  private adding = 0;
 
-  /** @param settings of a session connection whose search_path is `bullmq` */
-  constructor(private readonly settings: pg.ClientConfig) {
+  constructor(private readonly openStore: OpenStore) {
     super();
   }
 
   async add(queue: string, job: Job): Promise<void> {
+    if (this.session === undefined || this.adding >= ADDING) return;
+    this.adding += 1;
     try {
-      await this.session?.add(queue, job);
+      await this.session.add(queue, job);
     } catch (error) {
       this.isAway(error);
+    } finally {
+      this.adding -= 1;
     }
   }
 
@@ -52,7 +60,7 @@ export class BullmqJobQueue extends JobQueue {
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.looking;
-    await this.session?.close(false);
+    await this.session?.close();
     this.session = undefined;
   }
 
@@ -63,8 +71,7 @@ export class BullmqJobQueue extends JobQueue {
 
   private async watch(): Promise<void> {
     try {
-      const doubtful = this.session !== undefined && (this.session.inDoubt || (await this.session.isStuck()));
-      if (doubtful) this.discard();
+      if (this.session !== undefined && (await isDoubtful(this.session))) this.discard();
       this.session ??= await this.openSession();
       if (this.away) this.logger.log('the job queue is back');
       this.away = false;
@@ -75,14 +82,11 @@ export class BullmqJobQueue extends JobQueue {
   }
 
   private async openSession(): Promise<BullmqSession> {
-    // Loaded when it is opened: loading it takes an eighth of a start, and no start waits for it.
-    const bullmq = await import('./bullmq-session.js');
-    return bullmq.BullmqSession.open(this.settings, this.handlers);
+    return new BullmqSession(await this.openStore(this.handlers.size), this.handlers);
   }
 
   private discard(): void {
-    // Its connections may be broken: nobody waits for how it ends.
-    this.session?.close(true).catch(() => {});
+    this.session?.discard();
     this.session = undefined;
   }
 
@@ -93,4 +97,14 @@ export class BullmqJobQueue extends JobQueue {
     }
     this.away = true;
   }
+}
+
+/** A store that does not answer for as long as the watchdog sleeps is one that is away. */
+async function isDoubtful(session: BullmqSession): Promise<boolean> {
+  if (session.inDoubt) return true;
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('it does not answer')), WATCH_MS);
+  });
+  return Promise.race([session.isStuck(), tooLong]).finally(() => clearTimeout(timer));
 }

@@ -2,23 +2,23 @@ import { describe, expect, it } from '@jest/globals';
 import type { Statement } from '../platform/database/statement.js';
 import type { DomainEvent } from '../shared/domain-event.js';
 import { DEFAULT_CONFIGURATION } from './domain/workflow.js';
-import type { StageRow, WorkflowRow } from './persistence/workflow-rows.js';
+import type { StageState, WorkflowState } from './persistence/workflow-rows.js';
 import { WorkflowChanges } from './workflow-changes.js';
 
 const EARLIER = '2026-01-01T00:00:00.000Z';
 const LATER = '2026-01-01T00:00:01.000Z';
 
-const RUNNING: WorkflowRow = {
+const RUNNING: WorkflowState = {
   id: 'w',
   project_id: 'p',
   name: 'test',
   status: 'running',
   configuration: DEFAULT_CONFIGURATION,
-  input_data: { goal: 'ship' },
-  metadata: null,
   error: null,
   correlation_id: 'corr',
-  body_hash: '',
+  timeout: null,
+  deadline_at: null,
+  check_at: null,
   run: 2,
   seq: 4,
   created_at: EARLIER,
@@ -26,10 +26,21 @@ const RUNNING: WorkflowRow = {
   ended_at: null,
 };
 
-function stage(name: string, more: Partial<StageRow>, dependencies: string[] = []): StageRow {
-  const definition = { name, agent_type: 'coder', dependencies };
-  const blank = { task_id: null, started_at: null, ended_at: null, error: null };
-  return { name, definition, status: 'pending', ...blank, ...more };
+const TASK = {
+  id: 't-b',
+  projectId: 'p',
+  type: 'coder',
+  agentType: 'coder',
+  parentWorkflowId: 'w',
+  stageName: 'b',
+  stageRun: 2,
+  inputData: {},
+  correlationId: 'corr',
+};
+
+function stage(name: string, more: Partial<StageState>, dependencies: string[] = []): StageState {
+  const blank = { task_id: null, compensation_task_id: null, started_at: null, ended_at: null, error: null };
+  return { name, dependencies, compensable: false, status: 'pending', ...blank, ...more };
 }
 
 function changes(now: string, workflow = RUNNING) {
@@ -44,35 +55,48 @@ function changes(now: string, workflow = RUNNING) {
     stage('a', { status: 'running', task_id: 't-a', started_at: EARLIER }),
     stage('b', {}, ['a']),
   ];
-  const made = new WorkflowChanges(into, workflow, stages, new Map([['t-a', { files: 1 }]]));
+  const made = new WorkflowChanges(into, workflow, stages);
   return { made, events, writes };
 }
 
 describe('changes of a workflow', () => {
-  it('turn a stage into a task of this run, with what its dependencies gave', () => {
+  it('give a stage its task, and keep what another gave', () => {
     const { made } = changes(LATER);
+    made.take({ command: 'complete', stage: 'a' }, { files: 1 });
+    made.begin('start', 'b', TASK);
+    expect(made.given).toEqual(new Map([['a', { files: 1 }]]));
+    expect(made.started).toEqual([TASK]);
+    expect(made.stages).toMatchObject([{ output: { files: 1 } }, { status: 'running', task_id: 't-b' }]);
+  });
+
+  it('tell, at the end, why it failed in the first place, and what could not be undone', () => {
+    const { made, events } = changes(LATER);
     made.take({ command: 'complete', stage: 'a' });
-    made.take({ command: 'start', stage: 'b' });
-    expect(made.started).toMatchObject([
-      {
-        projectId: 'p',
-        type: 'coder',
-        agentType: 'coder',
-        parentWorkflowId: 'w',
-        stageName: 'b',
-        stageRun: 2,
-        correlationId: 'corr',
-        inputData: { workflow: { goal: 'ship' }, input: null, stages: { a: { files: 1 } } },
+    made.begin('start', 'b', TASK);
+    made.take({ command: 'fail', stage: 'b', error: { code: 'BROKEN', message: 'x' } });
+    made.move({ command: 'move', by: 'compensate' });
+    made.begin('undo', 'a', { ...TASK, id: 'u-a' });
+    made.take({ command: 'give_up', stage: 'a', error: { code: 'COMPENSATION_FAILED', message: 'y' } });
+    made.move({ command: 'move', by: 'fail' });
+    expect(made.workflow.run).toBe(3);
+    expect(events.slice(-2).map(({ type }) => type)).toEqual(['workflow.compensating', 'workflow.failed']);
+    expect(events.at(-1)?.payload['error']).toEqual({
+      code: 'WORKFLOW_FAILED',
+      message: "Stage 'b' failed. Stage 'a' could not be undone.",
+      details: {
+        stages: [{ stage: 'b', task_id: 't-b', error: { code: 'BROKEN', message: 'x' } }],
+        not_compensated: [
+          { stage: 'a', task_id: 'u-a', error: { code: 'COMPENSATION_FAILED', message: 'y' } },
+        ],
       },
-    ]);
-    expect(made.stages[1]).toMatchObject({ status: 'running', task_id: made.started[0]?.id });
+    });
   });
 
   it('number their events behind the last one', () => {
     const { made, events } = changes(LATER);
     made.take({ command: 'fail', stage: 'a', error: { code: 'BROKEN', message: 'x' } });
     made.take({ command: 'skip', stage: 'b', reason: "stage 'a' failed" });
-    made.take({ command: 'end', by: 'fail' });
+    made.move({ command: 'move', by: 'fail' });
     expect(events.map(({ seq, type }) => [seq, type])).toEqual([
       [5, 'workflow.stage_failed'],
       [6, 'workflow.stage_skipped'],
@@ -100,7 +124,7 @@ describe('changes of a workflow', () => {
 
   it('write nothing when nothing changed', () => {
     const { made, writes } = changes(LATER);
-    made.update();
+    expect(made.update(false)).toBeUndefined();
     expect(writes).toEqual([]);
   });
 });

@@ -1,57 +1,61 @@
 import type { Transaction } from '../platform/database/transactor.js';
-import { newId } from '../platform/new-id.js';
 import type { NewStageTask } from '../tasks/index.js';
+import { stageAfter, type StageCommand, type StageStep } from './domain/look.js';
 import type { WorkflowError } from './domain/workflow.js';
-import {
-  stageAfter,
-  type StageStep,
-  type Step,
-  type WorkflowCommand,
-  workflowAfter,
-} from './domain/workflow.machine.js';
+import { type WorkflowCommand, workflowAfter, type WorkflowStep } from './domain/workflow.machine.js';
 import {
   type ChangedStage,
   insertStages,
   insertWorkflow,
-  type StageRow,
+  type StageDefinition,
+  type StageState,
   updateStages,
   updateWorkflow,
   type WorkflowRow,
+  type WorkflowState,
 } from './persistence/workflow-rows.js';
-import { stageTask } from './stage-task.js';
 import { workflowEvent } from './workflow-events.js';
 
-const END_EVENTS = {
+const EVENTS = {
   complete: 'workflow.completed',
   fail: 'workflow.failed',
+  compensate: 'workflow.compensating',
   cancel: 'workflow.cancelled',
+  pause: 'workflow.paused',
+  resume: 'workflow.resumed',
+  retry: 'workflow.retried',
 } as const satisfies Record<WorkflowCommand, string>;
+
+/** Steps that need nothing but themselves. */
+export type PlainStep = Exclude<StageStep, { readonly command: 'start' | 'undo' }>;
 
 /** What a transaction takes. */
 type Recorder = Pick<Transaction, 'now' | 'write' | 'record'>;
 
 /** A workflow whose row is locked, or new, in one transaction: takes steps, records their events, and is written once. */
 export class WorkflowChanges {
-  /** Tasks that stages became. */
+  /** What stages gave that completed in this transaction, by stage. */
+  readonly given = new Map<string, unknown>();
+  /** Tasks that stages became, or that undo them. */
   readonly started: NewStageTask[] = [];
   /** A transaction may have begun before the one that changed the workflow last: time does not go back for it. */
   private readonly now: string;
   private readonly rows: Map<string, ChangedStage>;
   private readonly changed = new Set<string>();
+  private readonly before: WorkflowState;
 
-  /** @param outputs what the workflow's tasks gave, by task id */
   constructor(
     private readonly into: Recorder,
-    private current: WorkflowRow,
-    stages: readonly StageRow[],
-    private readonly outputs: ReadonlyMap<string, unknown>,
+    private current: WorkflowState,
+    stages: readonly StageState[],
   ) {
+    this.before = current;
     this.now = into.now > current.updated_at ? into.now : current.updated_at;
     this.rows = new Map(stages.map((stage) => [stage.name, stage]));
     if (current.seq === 0) this.record('workflow.started');
   }
 
-  get workflow(): WorkflowRow {
+  get workflow(): WorkflowState {
     return this.current;
   }
 
@@ -60,71 +64,124 @@ export class WorkflowChanges {
     return [...this.rows.values()];
   }
 
-  take(step: Step): void {
-    if (step.command === 'end') this.end(step.by);
-    else this.move(step);
+  taskOf(stage: string): string | null {
+    return this.stage(stage).task_id;
   }
 
-  insert(): void {
-    const { id, project_id: projectId } = this.current;
-    this.into.write(insertWorkflow(this.current));
-    this.into.write(insertStages({ id, projectId }, this.stages));
+  /** A stage gets its task, or the task that undoes it. */
+  begin(command: 'start' | 'undo', name: string, task: NewStageTask): void {
+    this.started.push(task);
+    if (command === 'undo') return this.put(command, name, { compensation_task_id: task.id });
+    this.put(command, name, { task_id: task.id, started_at: this.now });
+    this.record('workflow.stage_started', { stage: name, task_id: task.id });
   }
 
-  update(): void {
-    if (this.changed.size === 0) return;
-    const { id, project_id: projectId } = this.current;
-    const stages = this.stages.filter(({ name }) => this.changed.has(name));
-    this.into.write(updateWorkflow(this.current));
-    this.into.write(updateStages({ id, projectId }, stages));
-  }
-
-  private move(step: StageStep): void {
+  /** @param output what a completed stage gave */
+  take(step: PlainStep, output: unknown = null): void {
     const { now } = this;
     const stage = this.stage(step.stage);
     switch (step.command) {
-      case 'start': {
-        const taskId = newId();
-        const task = stageTask(this.current, stage.definition, taskId, (name) =>
-          this.outputOf(this.stage(name)),
-        );
-        this.started.push(task);
-        this.put(step, { task_id: taskId, started_at: now });
-        return this.record('workflow.stage_started', { stage: stage.name, task_id: taskId });
-      }
       case 'complete': {
-        const output = this.outputOf(stage);
-        this.put(step, { output, ended_at: now });
+        this.given.set(stage.name, output);
+        this.put(step.command, stage.name, { output, ended_at: now });
         return this.record('workflow.stage_completed', { stage: stage.name, task_id: stage.task_id, output });
       }
       case 'fail': {
         const { error } = step;
-        this.put(step, { error, ended_at: now });
+        this.put(step.command, stage.name, { error, ended_at: now });
         return this.record('workflow.stage_failed', { stage: stage.name, task_id: stage.task_id, error });
       }
       case 'skip': {
-        this.put(step, { ended_at: now });
+        this.put(step.command, stage.name, { ended_at: now });
         return this.record('workflow.stage_skipped', { stage: stage.name, details: { reason: step.reason } });
       }
       case 'cancel':
+        // Its task has an event of its own, and the workflow's next one names it.
+        return this.put(step.command, stage.name, { ended_at: now });
+      case 'compensate': {
+        this.put(step.command, stage.name, {});
+        const taskId = stage.compensation_task_id;
+        return this.record('workflow.stage_compensated', { stage: stage.name, task_id: taskId });
+      }
+      case 'give_up':
         // Its task has an event of its own, and the workflow's last one names it.
-        return this.put(step, { ended_at: now });
+        return this.put(step.command, stage.name, { error: step.error });
+      case 'reset':
+        return this.put(step.command, stage.name, ANEW);
     }
   }
 
-  private end(by: WorkflowCommand): void {
-    const error = by === 'fail' ? this.failure() : null;
-    this.current = {
-      ...this.current,
-      status: workflowAfter(by, this.current.status),
-      error,
-      ended_at: this.now,
-    };
+  move({ by, error }: WorkflowStep): void {
+    const status = workflowAfter(by, this.current.status);
+    const was = this.current;
+    this.current = { ...was, status };
+    switch (by) {
+      case 'pause':
+      case 'resume':
+        return this.record(EVENTS[by]);
+      case 'complete':
+      case 'cancel':
+        this.current = { ...this.current, ended_at: this.now };
+        return this.record(EVENTS[by], this.cancelled());
+      case 'compensate':
+        // A run of its own, since a stage has one task per run.
+        this.current = { ...this.current, error: error ?? this.failure(), run: was.run + 1 };
+        return this.record(EVENTS[by], { error: this.current.error, ...this.cancelled() });
+      case 'fail': {
+        const why = was.status === 'compensating' ? this.undone(was.error) : (error ?? this.failure());
+        this.current = { ...this.current, error: why, ended_at: this.now };
+        return this.record(EVENTS[by], { error: why, ...this.cancelled() });
+      }
+      case 'retry':
+        return this.retry();
+    }
+  }
+
+  insert(workflow: WorkflowRow, definitions: readonly StageDefinition[], more: boolean): WorkflowRow {
+    const { id, project_id: projectId } = this.current;
+    const inserted = { ...workflow, ...this.current, check_at: this.checkAt(more) };
+    this.into.write(insertWorkflow(inserted));
+    this.into.write(insertStages({ id, projectId }, this.stages, definitions));
+    return inserted;
+  }
+
+  /**
+   * @param more it has to be looked at again, although nothing will happen to its tasks
+   * @returns what was written, if that somebody has to look changed
+   */
+  update(more: boolean): WorkflowState | undefined {
+    const { id, project_id: projectId } = this.current;
+    const updated = { ...this.current, check_at: this.checkAt(more) };
+    const isMoved = updated.check_at !== this.before.check_at;
+    if (this.current !== this.before || isMoved) this.into.write(updateWorkflow(updated));
+    const stages = this.stages.filter(({ name }) => this.changed.has(name));
+    if (stages.length > 0) this.into.write(updateStages({ id, projectId }, stages));
+    return isMoved ? updated : undefined;
+  }
+
+  /** Starts anew: with all its time, and with nothing undone of what stays completed. */
+  private retry(): void {
+    const { timeout, run } = this.current;
+    const stages = this.stages.filter(({ status }) => status === 'pending').map(({ name }) => name);
+    for (const { name, status, compensation_task_id: undoing } of this.stages) {
+      if (status !== 'completed' || undoing === null) continue;
+      this.rows.set(name, { ...this.stage(name), compensation_task_id: null, error: null });
+      this.changed.add(name);
+    }
+    const deadline = timeout === null ? null : new Date(Date.parse(this.now) + timeout * 1000).toISOString();
+    this.current = { ...this.current, error: null, ended_at: null, run: run + 1, deadline_at: deadline };
+    this.record(EVENTS.retry, { details: { stages } });
+  }
+
+  private checkAt(more: boolean): string | null {
+    if (more) return this.now;
+    const { status, deadline_at: deadline } = this.current;
+    return status === 'running' || status === 'paused' ? deadline : null;
+  }
+
+  private cancelled(): Readonly<Record<string, unknown>> {
     const cancelled = this.stages.filter(({ status }) => status === 'cancelled').map(({ name }) => name);
-    this.record(END_EVENTS[by], {
-      ...(error === null ? {} : { error }),
-      ...(cancelled.length === 0 ? {} : { details: { cancelled_stages: cancelled } }),
-    });
+    return cancelled.length === 0 ? {} : { details: { cancelled_stages: cancelled } };
   }
 
   private failure(): WorkflowError {
@@ -137,10 +194,27 @@ export class WorkflowChanges {
     };
   }
 
-  private put(step: StageStep, changes: Partial<ChangedStage>): void {
-    const stage = this.stage(step.stage);
-    this.rows.set(stage.name, { ...stage, ...changes, status: stageAfter(step.command, stage.status) });
-    this.changed.add(stage.name);
+  /** Why it failed in the first place, and what could not be undone. */
+  private undone(why: WorkflowError | null): WorkflowError {
+    const failure = why ?? this.failure();
+    const left = this.stages.filter(({ status, error }) => status === 'completed' && error !== null);
+    if (left.length === 0) return failure;
+    const told = left.map(({ name, compensation_task_id: taskId, error }) => ({
+      stage: name,
+      task_id: taskId,
+      error,
+    }));
+    return {
+      ...failure,
+      message: `${failure.message} ${left.length === 1 ? `Stage '${left[0]?.name}'` : `${left.length} stages`} could not be undone.`,
+      details: { ...failure.details, not_compensated: told },
+    };
+  }
+
+  private put(command: StageCommand, name: string, changes: Partial<ChangedStage>): void {
+    const stage = this.stage(name);
+    this.rows.set(name, { ...stage, ...changes, status: stageAfter(command, stage.status) });
+    this.changed.add(name);
   }
 
   private record(type: string, facts?: Readonly<Record<string, unknown>>): void {
@@ -153,8 +227,14 @@ export class WorkflowChanges {
     if (stage === undefined) throw new Error(`workflow '${this.current.id}' has no stage '${name}'`);
     return stage;
   }
-
-  private outputOf(stage: StageRow): unknown {
-    return this.outputs.get(stage.task_id ?? '') ?? null;
-  }
 }
+
+/** A stage that is to run again. */
+const ANEW = {
+  task_id: null,
+  compensation_task_id: null,
+  started_at: null,
+  ended_at: null,
+  output: null,
+  error: null,
+} as const;

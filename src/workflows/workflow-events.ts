@@ -1,10 +1,10 @@
 import { newId } from '../platform/new-id.js';
 import type { DomainEvent } from '../shared/domain-event.js';
-import type { WorkflowRow } from './persistence/workflow-rows.js';
+import type { WorkflowState } from './persistence/workflow-rows.js';
 
 /** An event of a workflow as it now is; its `seq` is the workflow's. */
 export function workflowEvent(
-  workflow: WorkflowRow,
+  workflow: WorkflowState,
   type: string,
   facts: Readonly<Record<string, unknown>> = {},
 ): DomainEvent {

@@ -6,6 +6,7 @@ import type { StageDefinition } from './persistence/workflow-rows.js';
 interface StageView extends StageDefinition {
   readonly status: StageStatus;
   readonly task_id: string | null;
+  readonly compensation_task_id: string | null;
   readonly started_at: string | null;
   readonly ended_at: string | null;
   readonly output: unknown;
@@ -20,12 +21,14 @@ export interface WorkflowView {
   readonly status: WorkflowStatus;
   readonly stages: readonly StageView[];
   readonly configuration: WorkflowConfiguration;
+  readonly timeout: number | null;
   readonly input_data: unknown;
   readonly correlation_id: string;
   readonly metadata: unknown;
   readonly error: WorkflowError | null;
   readonly created_at: string;
   readonly updated_at: string;
+  readonly deadline_at: string | null;
   readonly ended_at: string | null;
 }
 
@@ -41,12 +44,14 @@ export function workflowView(workflow: WholeWorkflow): WorkflowView {
       parallel_execution: workflow.configuration.parallel_execution,
       failure_strategy: workflow.configuration.failure_strategy,
     },
+    timeout: workflow.timeout,
     input_data: workflow.input_data,
     correlation_id: workflow.correlation_id,
     metadata: workflow.metadata,
     error: workflow.error,
     created_at: workflow.created_at,
     updated_at: workflow.updated_at,
+    deadline_at: workflow.deadline_at,
     ended_at: workflow.ended_at,
   };
 }
@@ -60,9 +65,11 @@ function stageView({ definition: posted, ...stage }: WholeStage): StageView {
     priority: posted.priority,
     required_capabilities: posted.required_capabilities,
     retry_policy: posted.retry_policy,
+    compensation: posted.compensation,
     input: posted.input,
     status: stage.status,
     task_id: stage.task_id,
+    compensation_task_id: stage.compensation_task_id,
     started_at: stage.started_at,
     ended_at: stage.ended_at,
     output: stage.output,

@@ -1,8 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { ParentWorkflows, TasksModule } from '../tasks/index.js';
 import { WorkflowsController } from './http/workflows.controller.js';
+import { WorkflowCheckSweep } from './jobs/check.sweep.js';
+import { WorkflowRetention } from './jobs/retention.sweep.js';
 import { WorkflowEvaluation } from './workflow-evaluation.js';
 import { WorkflowReads } from './workflow-reads.service.js';
+import { WorkflowSteps } from './workflow-steps.js';
 import { WorkflowsService } from './workflows.service.js';
 
 /** Global, so that tasks find their ParentWorkflows without importing what stands to their right. */
@@ -11,8 +14,11 @@ import { WorkflowsService } from './workflows.service.js';
   imports: [TasksModule],
   controllers: [WorkflowsController],
   providers: [
+    WorkflowCheckSweep,
     WorkflowEvaluation,
     WorkflowReads,
+    WorkflowRetention,
+    WorkflowSteps,
     WorkflowsService,
     { provide: ParentWorkflows, useExisting: WorkflowEvaluation },
   ],

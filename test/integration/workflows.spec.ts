@@ -1,35 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp, type TestApp } from '../support/app.js';
+import { type Agent, type Json, WorkflowsApi } from '../support/workflows-api.js';
 import { until } from '../support/wait-for.js';
-
-type Json = Record<string, unknown>;
-
-interface Answer {
-  readonly status: number;
-  // What the server answered, as a client without types sees it.
-  readonly body: Json;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-interface Item {
-  readonly id: string;
-  readonly type: string;
-  readonly attempt: number;
-  readonly input_data: Json;
-}
-
-/** An agent of a test: registered, with a token of its own. */
-interface Agent {
-  readonly id: string;
-  /** Waits until it has claimed as many tasks. */
-  claim(count?: number): Promise<Item[]>;
-  /** What there is to claim, now or within the wait. */
-  look(waitMs?: number): Promise<Item[]>;
-  complete(item: Item, output?: Json): Promise<Answer>;
-  fail(item: Item, code: string): Promise<Answer>;
-  /** The tasks that it is told to let go of, of those it says it works on. */
-  revoked(...working: Item[]): Promise<unknown>;
-}
 
 const SEED = {
   id: 'workflow-123',
@@ -55,133 +27,27 @@ const SEED = {
 
 describe('workflows over HTTP', () => {
   let app: TestApp;
-  let admin: string;
-  let names = 0;
+  let api: WorkflowsApi;
 
   beforeAll(async () => {
     app = await startApp();
-    admin = await app.adminToken();
+    api = await WorkflowsApi.of(app);
   });
   afterAll(() => app.close());
-
-  const call = async (
-    method: string,
-    path: string,
-    body?: object,
-    token = admin,
-    server = app,
-  ): Promise<Answer> =>
-    (await server.http(method, `/api/v1${path}`, {
-      token,
-      ...(body === undefined ? {} : { body }),
-    })) as Answer;
-  const unique = (name: string): string => `${name}-${(names += 1)}`;
-  const get = async (id: string): Promise<Json> => (await call('GET', `/workflows/${id}`)).body;
-  const statusOf = async (id: string): Promise<unknown> => (await get(id))['status'];
-
-  async function agent(type: string, projectId = 'default', server = app): Promise<Agent> {
-    const id = unique('agent');
-    const configuration = { max_concurrent_tasks: 100 };
-    const registered = await call('POST', '/agents/register', {
-      id,
-      type,
-      project_id: projectId,
-      configuration,
-    });
-    expect(registered.status).toBe(201);
-    const { client_id: clientId, client_secret: secret } = registered.body['credentials'] as Json;
-    const token = await app.token(String(clientId), String(secret));
-    const own = (path: string, body: object): Promise<Answer> =>
-      call('POST', `/agents/${id}${path}`, body, token, server);
-    const claim = async (waitMs: number): Promise<Item[]> => {
-      const answer = await own('/claim', { max_tasks: 100, wait_ms: waitMs });
-      expect(answer.status).toBe(200);
-      return answer.body['items'] as Item[];
-    };
-    const report = (item: Item, body: Json): Promise<Answer> =>
-      call('PATCH', `/tasks/${item.id}`, { attempt: item.attempt, ...body }, token, server);
-    return {
-      id,
-      claim: async (count = 1) => {
-        const items: Item[] = [];
-        while (items.length < count) items.push(...(await claim(10_000)));
-        return items;
-      },
-      look: (waitMs = 0) => claim(waitMs),
-      complete: (item, output = {}) => report(item, { status: 'completed', output_data: output }),
-      fail: (item, code) =>
-        report(item, { status: 'failed', error: { code, message: code, retryable: false } }),
-      revoked: async (...working) => {
-        const task_ids = working.map((item) => item.id);
-        return (await own('/heartbeat', { status: 'active', task_ids })).body['revoked_tasks'];
-      },
-    };
-  }
-
-  /** Posts a workflow whose stages all have a type of their own; `graph` is `stage: its dependencies`. */
-  async function start(
-    graph: Record<string, readonly string[]>,
-    configuration: Json = {},
-    more: Json = {},
-  ): Promise<{ id: string; type: string }> {
-    const type = unique('type');
-    const stages = Object.entries(graph).map(([name, dependencies]) => ({
-      name,
-      agent_type: type,
-      dependencies,
-    }));
-    const posted = await call('POST', '/workflows', { name: 'test', stages, configuration, ...more });
-    expect(posted.status).toBe(201);
-    return { id: String(posted.body['id']), type };
-  }
-
-  async function stagesOf(id: string): Promise<Record<string, Json>> {
-    const stages = (await get(id))['stages'] as Json[];
-    return Object.fromEntries(stages.map((stage) => [String(stage['name']), stage]));
-  }
-
-  async function statuses(id: string): Promise<Record<string, unknown>> {
-    return Object.fromEntries(
-      Object.entries(await stagesOf(id)).map(([name, stage]) => [name, stage['status']]),
-    );
-  }
-
-  /** Claims the tasks of these stages, in the order asked for, whenever they come. */
-  async function claimStages(worker: Agent, id: string, ...wanted: string[]): Promise<Item[]> {
-    const items = await worker.claim(wanted.length);
-    const stages = await stagesOf(id);
-    return wanted.map((name) => {
-      const item = items.find((one) => one.id === stages[name]?.['task_id']);
-      if (item === undefined) throw new Error(`stage ${name} was not claimed`);
-      return item;
-    });
-  }
-
-  async function eventsOf(id: string): Promise<Json[]> {
-    const events: Json[] = [];
-    for (let after = ''; ;) {
-      const query = `correlation_id=${id}&topics=workflow.*&limit=200`;
-      const page = (await call('GET', `/events?${query}${after}`)).body;
-      const items = page['items'] as Json[];
-      if (items.length === 0) return events;
-      events.push(...items);
-      after = `&after=${String(page['next_cursor'])}`;
-    }
-  }
 
   it('runs the seed’s workflow, as printed, through three agents', async () => {
     const [analyst, architect, coder] = await Promise.all(
       ['requirement_analysis', 'architecture_planning', 'code_generation'].map((type) =>
-        agent(type, 'proj-456'),
+        api.agent(type, 'proj-456'),
       ),
     );
     if (analyst === undefined || architect === undefined || coder === undefined) throw new Error('no agents');
 
-    const posted = await call('POST', '/workflows', SEED);
+    const posted = await api.call('POST', '/workflows', SEED);
     expect(posted.status).toBe(201);
     expect(posted.headers['location']).toBe('/api/v1/workflows/workflow-123');
     expect(posted.body).toMatchObject({ ...SEED, status: 'running', correlation_id: 'workflow-123' });
-    expect(await statuses('workflow-123')).toEqual({
+    expect(await api.statuses('workflow-123')).toEqual({
       requirement_analysis: 'running',
       architecture_planning: 'pending',
       code_generation: 'pending',
@@ -209,7 +75,7 @@ describe('workflows over HTTP', () => {
       expect((await worker.complete(item, output)).status).toBe(200);
     }
 
-    const result = await call('GET', '/workflows/workflow-123/result?wait_ms=10000');
+    const result = await api.call('GET', '/workflows/workflow-123/result?wait_ms=10000');
     expect(result).toMatchObject({
       status: 200,
       body: {
@@ -222,14 +88,14 @@ describe('workflows over HTTP', () => {
         },
       },
     });
-    const done = await get('workflow-123');
+    const done = await api.get('workflow-123');
     expect(done['ended_at']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     for (const stage of done['stages'] as Json[]) {
       expect(stage['started_at']).toMatch(/Z$/);
       expect(String(stage['ended_at']) >= String(stage['started_at'])).toBe(true);
     }
 
-    const events = await eventsOf('workflow-123');
+    const events = await api.eventsOf('workflow-123');
     expect(events.map((event) => event['event_type'])).toEqual([
       'workflow.started',
       'workflow.stage_started',
@@ -257,16 +123,16 @@ describe('workflows over HTTP', () => {
   });
 
   it('runs what can run side by side, and hands each stage its input and what its dependencies gave', async () => {
-    const { id, type } = await start(
+    const { id, type } = await api.start(
       { end: ['left', 'right'], left: ['begin'], right: ['begin'], begin: [] },
       {},
       { input_data: { goal: 'ship' } },
     );
-    const worker = await agent(type);
-    const [begin] = await claimStages(worker, id, 'begin');
+    const worker = await api.agent(type);
+    const [begin] = await api.claimStages(worker, id, 'begin');
     if (begin === undefined) throw new Error('nothing to claim');
     await worker.complete(begin, { at: 'begin' });
-    const [left, right] = await claimStages(worker, id, 'left', 'right');
+    const [left, right] = await api.claimStages(worker, id, 'left', 'right');
     if (left === undefined || right === undefined) throw new Error('nothing to claim');
     expect(left.input_data).toEqual({
       workflow: { goal: 'ship' },
@@ -274,63 +140,66 @@ describe('workflows over HTTP', () => {
       stages: { begin: { at: 'begin' } },
     });
     await worker.complete(left, { side: 'left' });
-    await until(async () => (await statuses(id))['left'] === 'completed');
+    await until(async () => (await api.statuses(id))['left'] === 'completed');
     expect(await worker.look()).toEqual([]);
     await worker.complete(right, { side: 'right' });
-    const [end] = await claimStages(worker, id, 'end');
+    const [end] = await api.claimStages(worker, id, 'end');
     expect(end?.input_data['stages']).toEqual({ left: { side: 'left' }, right: { side: 'right' } });
   });
 
   it('starts a dependent once when its dependencies end at the same moment', async () => {
     const width = 8;
     const sides = Array.from({ length: width }, (_, index) => `side-${index}`);
-    const { id, type } = await start({ ...Object.fromEntries(sides.map((name) => [name, []])), end: sides });
-    const worker = await agent(type);
+    const { id, type } = await api.start({
+      ...Object.fromEntries(sides.map((name) => [name, []])),
+      end: sides,
+    });
+    const worker = await api.agent(type);
     const items = await worker.claim(width);
     await Promise.all(items.map((item) => worker.complete(item)));
-    const [end] = await claimStages(worker, id, 'end');
+    const [end] = await api.claimStages(worker, id, 'end');
     if (end === undefined) throw new Error('nothing to claim');
     await worker.complete(end);
-    await until(async () => (await statusOf(id)) === 'completed');
-    const tasks = (await call('GET', `/tasks?parent_workflow_id=${id}`)).body['items'] as Json[];
+    await until(async () => (await api.statusOf(id)) === 'completed');
+    const tasks = (await api.call('GET', `/tasks?parent_workflow_id=${id}`)).body['items'] as Json[];
     expect(tasks).toHaveLength(width + 1);
     expect(await worker.look()).toEqual([]);
   });
 
   it('runs one stage at a time, in topological, then listed, order, when it is not parallel', async () => {
-    const { id, type } = await start(
+    const { id, type } = await api.start(
       { deploy: ['test', 'docs'], test: ['build'], docs: [], build: [] },
       { parallel_execution: false },
     );
-    const worker = await agent(type);
+    const worker = await api.agent(type);
     for (const stage of ['docs', 'build', 'test', 'deploy']) {
       const items = await worker.claim();
       expect(items).toHaveLength(1);
       const [item] = items;
-      expect((await stagesOf(id))[stage]).toMatchObject({ status: 'running', task_id: item?.id });
+      expect((await api.stagesOf(id))[stage]).toMatchObject({ status: 'running', task_id: item?.id });
       if (item !== undefined) await worker.complete(item);
     }
-    await until(async () => (await statusOf(id)) === 'completed');
+    await until(async () => (await api.statusOf(id)) === 'completed');
   });
 
   it('hands a stage’s input, timeout, priority, capabilities and retry policy to its task', async () => {
     const stage = {
       name: 'Ü b e r: 1',
-      agent_type: unique('type'),
+      agent_type: api.unique('type'),
       timeout: 17,
       priority: 'high',
       required_capabilities: ['react'],
       retry_policy: { max_attempts: 7, backoff_strategy: 'linear' },
       input: { style: 'layered' },
     };
-    const posted = await call('POST', '/workflows', {
+    const posted = await api.call('POST', '/workflows', {
       name: 'one',
       stages: [stage],
       correlation_id: 'corr-1',
     });
     expect(posted).toMatchObject({ status: 201, body: { stages: [stage], correlation_id: 'corr-1' } });
     const [row] = posted.body['stages'] as Json[];
-    const task = (await call('GET', `/tasks/${String(row?.['task_id'])}`)).body;
+    const task = (await api.call('GET', `/tasks/${String(row?.['task_id'])}`)).body;
     expect(task).toMatchObject({
       type: stage.agent_type,
       timeout: 17,
@@ -344,23 +213,23 @@ describe('workflows over HTTP', () => {
 
   describe('when a stage fails', () => {
     it('stop_on_error cancels what runs, skips the rest, and the result is WORKFLOW_FAILED', async () => {
-      const { id, type } = await start({ a: [], b: [], afterA: ['a'], afterB: ['b'] });
-      const worker = await agent(type);
-      const [a, b] = await claimStages(worker, id, 'a', 'b');
+      const { id, type } = await api.start({ a: [], b: [], afterA: ['a'], afterB: ['b'] });
+      const worker = await api.agent(type);
+      const [a, b] = await api.claimStages(worker, id, 'a', 'b');
       if (a === undefined || b === undefined) throw new Error('nothing to claim');
       await worker.fail(a, 'BROKEN');
-      await until(async () => (await statusOf(id)) === 'failed');
-      expect(await statuses(id)).toEqual({
+      await until(async () => (await api.statusOf(id)) === 'failed');
+      expect(await api.statuses(id)).toEqual({
         a: 'failed',
         b: 'cancelled',
         afterA: 'skipped',
         afterB: 'skipped',
       });
-      expect((await call('GET', `/tasks/${b.id}`)).body).toMatchObject({ status: 'cancelled' });
+      expect((await api.call('GET', `/tasks/${b.id}`)).body).toMatchObject({ status: 'cancelled' });
       expect(await worker.complete(b)).toMatchObject({ status: 409 });
       expect(await worker.revoked(a, b)).toEqual(expect.arrayContaining([b.id]));
 
-      expect(await call('GET', `/workflows/${id}/result`)).toMatchObject({
+      expect(await api.call('GET', `/workflows/${id}/result`)).toMatchObject({
         status: 500,
         body: {
           error: {
@@ -369,11 +238,11 @@ describe('workflows over HTTP', () => {
           },
         },
       });
-      expect(await call('POST', `/workflows/${id}/cancel`)).toMatchObject({
+      expect(await api.call('POST', `/workflows/${id}/cancel`)).toMatchObject({
         status: 409,
         body: { error: { code: 'INVALID_TRANSITION', details: { from: 'failed', to: 'cancelled' } } },
       });
-      const types = (await eventsOf(id)).map((event) => event['event_type']);
+      const types = (await api.eventsOf(id)).map((event) => event['event_type']);
       expect(types.slice(-4)).toEqual([
         'workflow.stage_failed',
         'workflow.stage_skipped',
@@ -383,16 +252,16 @@ describe('workflows over HTTP', () => {
     });
 
     it('continue_on_error skips only what depends on it, and ends failed when the rest is done', async () => {
-      const { id, type } = await start(
+      const { id, type } = await api.start(
         { a: [], b: [], afterA: ['a'], behind: ['afterA', 'b'], afterB: ['b'] },
         { failure_strategy: 'continue_on_error' },
       );
-      const worker = await agent(type);
-      const [a, b] = await claimStages(worker, id, 'a', 'b');
+      const worker = await api.agent(type);
+      const [a, b] = await api.claimStages(worker, id, 'a', 'b');
       if (a === undefined || b === undefined) throw new Error('nothing to claim');
       await worker.fail(a, 'BROKEN');
-      await until(async () => (await statuses(id))['behind'] === 'skipped');
-      expect(await statuses(id)).toEqual({
+      await until(async () => (await api.statuses(id))['behind'] === 'skipped');
+      expect(await api.statuses(id)).toEqual({
         a: 'failed',
         b: 'running',
         afterA: 'skipped',
@@ -400,19 +269,19 @@ describe('workflows over HTTP', () => {
         afterB: 'pending',
       });
       await worker.complete(b);
-      const [afterB] = await claimStages(worker, id, 'afterB');
+      const [afterB] = await api.claimStages(worker, id, 'afterB');
       if (afterB === undefined) throw new Error('nothing to claim');
       await worker.complete(afterB);
-      await until(async () => (await statusOf(id)) === 'failed');
-      expect((await statuses(id))['afterB']).toBe('completed');
+      await until(async () => (await api.statusOf(id)) === 'failed');
+      expect((await api.statuses(id))['afterB']).toBe('completed');
     });
 
     it('a stage whose task a client cancelled counts as failed', async () => {
-      const { id } = await start({ a: [] });
-      const taskId = String((await stagesOf(id))['a']?.['task_id']);
-      expect((await call('POST', `/tasks/${taskId}/cancel`)).status).toBe(200);
-      await until(async () => (await statusOf(id)) === 'failed');
-      expect((await stagesOf(id))['a']).toMatchObject({
+      const { id } = await api.start({ a: [] });
+      const taskId = String((await api.stagesOf(id))['a']?.['task_id']);
+      expect((await api.call('POST', `/tasks/${taskId}/cancel`)).status).toBe(200);
+      await until(async () => (await api.statusOf(id)) === 'failed');
+      expect((await api.stagesOf(id))['a']).toMatchObject({
         status: 'failed',
         error: { code: 'TASK_CANCELLED' },
       });
@@ -421,52 +290,52 @@ describe('workflows over HTTP', () => {
 
   describe('a cancel', () => {
     it('reaches running tasks, and those that are no stage’s; repeating it answers the same', async () => {
-      const { id, type } = await start({ done: [], runs: ['done'], waits: ['runs'] });
-      const worker = await agent(type);
-      const [done] = await claimStages(worker, id, 'done');
+      const { id, type } = await api.start({ done: [], runs: ['done'], waits: ['runs'] });
+      const worker = await api.agent(type);
+      const [done] = await api.claimStages(worker, id, 'done');
       if (done === undefined) throw new Error('nothing to claim');
       await worker.complete(done, { kept: true });
-      const [runs] = await claimStages(worker, id, 'runs');
+      const [runs] = await api.claimStages(worker, id, 'runs');
       if (runs === undefined) throw new Error('nothing to claim');
-      const loose = await call('POST', '/tasks', { type: 'loose', parent_workflow_id: id });
+      const loose = await api.call('POST', '/tasks', { type: 'loose', parent_workflow_id: id });
       expect(loose).toMatchObject({ status: 201, body: { correlation_id: id } });
 
-      const cancelled = await call('POST', `/workflows/${id}/cancel`);
+      const cancelled = await api.call('POST', `/workflows/${id}/cancel`);
       expect(cancelled).toMatchObject({ status: 200, body: { status: 'cancelled' } });
-      expect(await statuses(id)).toEqual({ done: 'completed', runs: 'cancelled', waits: 'skipped' });
+      expect(await api.statuses(id)).toEqual({ done: 'completed', runs: 'cancelled', waits: 'skipped' });
       for (const taskId of [runs.id, String(loose.body['id'])]) {
-        expect((await call('GET', `/tasks/${taskId}`)).body['status']).toBe('cancelled');
+        expect((await api.call('GET', `/tasks/${taskId}`)).body['status']).toBe('cancelled');
       }
       expect(await worker.revoked(runs)).toEqual([runs.id]);
       expect((await worker.complete(runs)).status).toBe(409);
-      expect(await call('POST', `/workflows/${id}/cancel`)).toMatchObject({
+      expect(await api.call('POST', `/workflows/${id}/cancel`)).toMatchObject({
         status: 200,
         body: cancelled.body,
       });
-      expect(await call('GET', `/workflows/${id}/result`)).toMatchObject({
+      expect(await api.call('GET', `/workflows/${id}/result`)).toMatchObject({
         status: 409,
         body: { error: { code: 'CONFLICT' } },
       });
-      expect(await call('POST', '/tasks', { type: 'late', parent_workflow_id: id })).toMatchObject({
+      expect(await api.call('POST', '/tasks', { type: 'late', parent_workflow_id: id })).toMatchObject({
         status: 409,
       });
-      expect((await eventsOf(id)).at(-1)).toMatchObject({
+      expect((await api.eventsOf(id)).at(-1)).toMatchObject({
         event_type: 'workflow.cancelled',
         payload: { status: 'cancelled', details: { cancelled_stages: ['runs'] } },
       });
     });
 
     it('of what is unknown is 404', async () => {
-      expect((await call('POST', '/workflows/nowhere/cancel')).status).toBe(404);
-      expect((await call('POST', '/workflows/nowhere/cancel?project_id=default')).status).toBe(404);
+      expect((await api.call('POST', '/workflows/nowhere/cancel')).status).toBe(404);
+      expect((await api.call('POST', '/workflows/nowhere/cancel?project_id=default')).status).toBe(404);
     });
   });
 
   describe('the result', () => {
     it('is 202 while the workflow runs, also when the wait is over', async () => {
-      const { id } = await start({ a: [] });
+      const { id } = await api.start({ a: [] });
       for (const wait of ['', '?wait_ms=50']) {
-        expect(await call('GET', `/workflows/${id}/result${wait}`)).toMatchObject({
+        expect(await api.call('GET', `/workflows/${id}/result${wait}`)).toMatchObject({
           status: 202,
           body: { workflow_id: id, status: 'running' },
         });
@@ -474,11 +343,11 @@ describe('workflows over HTTP', () => {
     });
 
     it('comes to who waits for it', async () => {
-      const { id, type } = await start({ a: [] });
-      const worker = await agent(type);
+      const { id, type } = await api.start({ a: [] });
+      const worker = await api.agent(type);
       const [a] = await worker.claim();
       if (a === undefined) throw new Error('nothing to claim');
-      const waiting = call('GET', `/workflows/${id}/result?wait_ms=20000`);
+      const waiting = api.call('GET', `/workflows/${id}/result?wait_ms=20000`);
       await worker.complete(a, { done: true });
       expect(await waiting).toMatchObject({ status: 200, body: { output: { a: { done: true } } } });
     });
@@ -500,14 +369,14 @@ describe('workflows over HTTP', () => {
       ['a stage without an agent type', [{ name: 'a' }], '/stages/0/agent_type'],
       ['an unknown field in a stage', [{ ...stage('a'), colour: 'red' }], '/stages/0/colour'],
     ])('with %s', async (_, stages, path) => {
-      const answer = await call('POST', '/workflows', { name: 'bad', stages });
+      const answer = await api.call('POST', '/workflows', { name: 'bad', stages });
       expect(answer).toMatchObject({ status: 400, body: { error: { code: 'VALIDATION_FAILED' } } });
       expect(answer.body).toMatchObject({ error: { details: { errors: [{ path }] } } });
     });
 
     it('with a cycle, whose path is named', async () => {
       const stages = [stage('start'), stage('a', 'c', 'start'), stage('b', 'a'), stage('c', 'b')];
-      const answer = await call('POST', '/workflows', { name: 'bad', stages });
+      const answer = await api.call('POST', '/workflows', { name: 'bad', stages });
       expect(answer).toMatchObject({
         status: 400,
         body: { error: { details: { cycle: ['a', 'c', 'b', 'a'] } } },
@@ -516,53 +385,59 @@ describe('workflows over HTTP', () => {
 
     it('with a failure strategy that does not exist', async () => {
       const configuration = { failure_strategy: 'hope' };
-      const answer = await call('POST', '/workflows', { name: 'bad', stages: [stage('a')], configuration });
+      const answer = await api.call('POST', '/workflows', {
+        name: 'bad',
+        stages: [stage('a')],
+        configuration,
+      });
       expect(answer.status).toBe(400);
     });
   });
 
   describe('an id that the client chose', () => {
     it('is an idempotency key', async () => {
-      const id = unique('workflow');
-      const body = { id, name: 'once', stages: [{ name: 'a', agent_type: unique('type') }] };
-      const answers = await Promise.all(Array.from({ length: 10 }, () => call('POST', '/workflows', body)));
+      const id = api.unique('workflow');
+      const body = { id, name: 'once', stages: [{ name: 'a', agent_type: api.unique('type') }] };
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => api.call('POST', '/workflows', body)),
+      );
       expect(answers.filter((answer) => answer.status === 201)).toHaveLength(1);
       expect(answers.filter((answer) => answer.status === 200)).toHaveLength(9);
       for (const answer of answers) expect(answer.body).toEqual(answers[0]?.body);
-      const tasks = (await call('GET', `/tasks?parent_workflow_id=${id}`)).body['items'] as Json[];
+      const tasks = (await api.call('GET', `/tasks?parent_workflow_id=${id}`)).body['items'] as Json[];
       expect(tasks).toHaveLength(1);
 
-      expect(await call('POST', '/workflows', { ...body, name: 'other' })).toMatchObject({
+      expect(await api.call('POST', '/workflows', { ...body, name: 'other' })).toMatchObject({
         status: 409,
         body: { error: { code: 'CONFLICT' } },
       });
     });
 
     it('belongs to its project', async () => {
-      const id = unique('workflow');
-      const body = { id, name: 'mine', stages: [{ name: 'a', agent_type: unique('type') }] };
+      const id = api.unique('workflow');
+      const body = { id, name: 'mine', stages: [{ name: 'a', agent_type: api.unique('type') }] };
       for (const projectId of ['p-one', 'p-two']) {
-        const posted = await call('POST', '/workflows', { ...body, project_id: projectId });
+        const posted = await api.call('POST', '/workflows', { ...body, project_id: projectId });
         expect(posted).toMatchObject({ status: 201, body: { project_id: projectId } });
       }
-      expect(await call('GET', `/workflows/${id}`)).toMatchObject({
+      expect(await api.call('GET', `/workflows/${id}`)).toMatchObject({
         status: 409,
         body: { error: { code: 'CONFLICT', details: { projects: ['p-one', 'p-two'] } } },
       });
-      expect((await call('GET', `/workflows/${id}?project_id=p-two`)).body['project_id']).toBe('p-two');
-      expect((await call('GET', `/workflows/${id}?project_id=p-three`)).status).toBe(404);
+      expect((await api.call('GET', `/workflows/${id}?project_id=p-two`)).body['project_id']).toBe('p-two');
+      expect((await api.call('GET', `/workflows/${id}?project_id=p-three`)).status).toBe(404);
     });
   });
 
   it('lists workflows, newest first, by state, correlation and page', async () => {
-    const correlation = unique('corr');
+    const correlation = api.unique('corr');
     const ids: string[] = [];
     for (let index = 0; index < 3; index += 1) {
-      ids.unshift((await start({ a: [] }, {}, { correlation_id: correlation })).id);
+      ids.unshift((await api.start({ a: [] }, {}, { correlation_id: correlation })).id);
     }
-    await call('POST', `/workflows/${ids[1]}/cancel`);
+    await api.call('POST', `/workflows/${ids[1]}/cancel`);
     const list = async (query: string): Promise<{ ids: unknown[]; next: unknown }> => {
-      const page = (await call('GET', `/workflows?correlation_id=${correlation}&${query}`)).body;
+      const page = (await api.call('GET', `/workflows?correlation_id=${correlation}&${query}`)).body;
       return { ids: (page['items'] as Json[]).map((item) => item['id']), next: page['next_cursor'] };
     };
     expect(await list('')).toEqual({ ids, next: null });
@@ -570,7 +445,7 @@ describe('workflows over HTTP', () => {
     const first = await list('limit=2');
     expect(first.ids).toEqual(ids.slice(0, 2));
     expect(await list(`limit=2&cursor=${String(first.next)}`)).toEqual({ ids: ids.slice(2), next: null });
-    expect((await call('GET', '/workflows?status=odd')).status).toBe(400);
+    expect((await api.call('GET', '/workflows?status=odd')).status).toBe(400);
   });
 
   describe('random workflows, on two servers, through agents that fail at random', () => {
@@ -584,7 +459,7 @@ describe('workflows over HTTP', () => {
       const seed = Date.now() % 1_000_000;
       const random = randomFrom(seed);
       const ids: string[] = [];
-      const type = unique('type');
+      const type = api.unique('type');
       for (let index = 0; index < 20; index += 1) {
         const count = 1 + Math.floor(random() * 10);
         const stages = Array.from({ length: count }, (_, place) => ({
@@ -600,7 +475,7 @@ describe('workflows over HTTP', () => {
         };
         const server = random() < 0.5 ? app : other;
         const body = { name: `random ${seed}`, stages, configuration };
-        ids.push(String((await call('POST', '/workflows', body, admin, server)).body['id']));
+        ids.push(String((await api.call('POST', '/workflows', body, undefined, server)).body['id']));
       }
 
       const over = { all: false };
@@ -611,10 +486,14 @@ describe('workflows over HTTP', () => {
           }
         }
       };
-      const working = [await agent(type), await agent(type, 'default', other), await agent(type)].map(work);
+      const working = [
+        await api.agent(type),
+        await api.agent(type, 'default', other),
+        await api.agent(type),
+      ].map(work);
       try {
         const isAnyRunning = async (): Promise<boolean> => {
-          const { items } = (await call('GET', '/workflows?status=running&limit=200')).body as {
+          const { items } = (await api.call('GET', '/workflows?status=running&limit=200')).body as {
             items: Json[];
           };
           return items.some((item) => ids.includes(String(item['id'])));
@@ -629,9 +508,9 @@ describe('workflows over HTTP', () => {
     });
 
     async function judge(id: string): Promise<void> {
-      const workflow = await get(id);
-      const stages = await stagesOf(id);
-      const tasks = (await call('GET', `/tasks?parent_workflow_id=${id}`)).body['items'] as Json[];
+      const workflow = await api.get(id);
+      const stages = await api.stagesOf(id);
+      const tasks = (await api.call('GET', `/tasks?parent_workflow_id=${id}`)).body['items'] as Json[];
       const begun = Object.values(stages).filter((stage) => stage['task_id'] !== null);
       expect(tasks.map((task) => task['id']).toSorted(byText)).toEqual(
         begun.map((stage) => stage['task_id']).toSorted(byText),
@@ -646,7 +525,7 @@ describe('workflows over HTTP', () => {
       expect(ends).not.toContain('pending');
       expect(ends).not.toContain('running');
       expect(workflow['status']).toBe(ends.every((end) => end === 'completed') ? 'completed' : 'failed');
-      const events = await eventsOf(id);
+      const events = await api.eventsOf(id);
       expect(events.map((event) => event['seq'])).toEqual(events.map((_, index) => index + 1));
     }
   });

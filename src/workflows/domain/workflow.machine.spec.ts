@@ -1,92 +1,32 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { Stage, StageTask, WorkflowConfiguration, WorkflowStatus } from './workflow.js';
-import { executionOrder, type StageNode } from './workflow.graph.js';
+import { stageAfter, STAGE_TRANSITIONS, type StageStep } from './look.js';
 import {
-  decide,
-  decideCancel,
-  stageAfter,
-  STAGE_TRANSITIONS,
-  type StageStep,
-  type Step,
-  WORKFLOW_TRANSITIONS,
-  workflowAfter,
-} from './workflow.machine.js';
+  type Stage,
+  STAGE_STATUSES,
+  type StageTask,
+  WORKFLOW_STATUSES,
+  type WorkflowConfiguration,
+  type WorkflowStatus,
+} from './workflow.js';
+import { executionOrder, type StageNode } from './workflow.graph.js';
+import { WorkflowInMemory } from './workflow-in-memory.js';
+import { decide, WORKFLOW_TRANSITIONS, workflowAfter } from './workflow.machine.js';
 
 const STOP = { parallel_execution: true, failure_strategy: 'stop_on_error' } as const;
 const CONTINUE = { parallel_execution: true, failure_strategy: 'continue_on_error' } as const;
 const DIAMOND = { a: [], left: ['a'], right: ['a'], end: ['left', 'right'] };
 
-/** A workflow in memory: it carries out steps as the service does, and its agents end tasks as they are told. */
-class Run {
-  status: WorkflowStatus = 'running';
-  readonly started: string[] = [];
-  readonly tasks = new Map<string, StageTask>();
-  stages: Stage[];
+const UNDO = { parallel_execution: true, failure_strategy: 'compensate' } as const;
 
+/** One that stops on errors, if nothing else is said. */
+class Run extends WorkflowInMemory {
   constructor(
     graph: Record<string, readonly string[]>,
-    private readonly configuration: WorkflowConfiguration = STOP,
+    configuration: WorkflowConfiguration = STOP,
+    compensable: readonly string[] = [],
   ) {
-    this.stages = Object.entries(graph).map(([name, dependencies]) => ({
-      name,
-      dependencies,
-      status: 'pending',
-      task_id: null,
-    }));
-  }
-
-  look(): Step[] {
-    return this.carryOut(decide(this.course, this.stages, [...this.tasks.values()]));
-  }
-
-  cancel(): Step[] {
-    return this.carryOut(decideCancel(this.course, this.stages, [...this.tasks.values()]));
-  }
-
-  end(stage: string, status: string): this {
-    const id = `task-of-${stage}`;
-    const error = status === 'failed' ? { code: 'BROKEN', message: stage } : null;
-    this.tasks.set(id, { id, status, error });
-    return this;
-  }
-
-  get running(): string[] {
-    return this.stages.filter((stage) => stage.status === 'running').map((stage) => stage.name);
-  }
-
-  get statuses(): Record<string, string> {
-    return Object.fromEntries(this.stages.map((stage) => [stage.name, stage.status]));
-  }
-
-  private get course() {
-    return { status: this.status, configuration: this.configuration };
-  }
-
-  private carryOut(steps: Step[]): Step[] {
-    for (const step of steps) {
-      if (step.command === 'end') this.status = workflowAfter(step.by, this.status);
-      else this.move(step);
-    }
-    return steps;
-  }
-
-  private move(step: StageStep): void {
-    const taskId = `task-of-${step.stage}`;
-    if (step.command === 'start') {
-      this.started.push(step.stage);
-      this.tasks.set(taskId, { id: taskId, status: 'queued', error: null });
-    }
-    if (step.command === 'cancel') this.end(step.stage, 'cancelled');
-    this.stages = this.stages.map((stage) =>
-      stage.name === step.stage
-        ? {
-            ...stage,
-            status: stageAfter(step.command, stage.status),
-            task_id: step.command === 'skip' ? null : taskId,
-          }
-        : stage,
-    );
+    super(graph, configuration, compensable);
   }
 }
 
@@ -126,7 +66,7 @@ describe('a workflow', () => {
     run.look();
     expect(run.end('a', 'completed').look()).toEqual([
       { command: 'complete', stage: 'a' },
-      { command: 'end', by: 'complete' },
+      { command: 'move', by: 'complete' },
     ]);
     expect(run.status).toBe('completed');
   });
@@ -160,7 +100,7 @@ describe('when a stage fails', () => {
       { command: 'cancel', stage: 'b', reason: "stage 'a' failed" },
       { command: 'skip', stage: 'c', reason: "stage 'a' failed" },
       { command: 'skip', stage: 'd', reason: "stage 'a' failed" },
-      { command: 'end', by: 'fail' },
+      { command: 'move', by: 'fail' },
     ]);
   });
 
@@ -198,9 +138,9 @@ describe('when a stage fails', () => {
       {
         command: 'fail',
         stage: 'a',
-        error: { code: 'TASK_CANCELLED', message: "Task 'task-of-a' was cancelled." },
+        error: { code: 'TASK_CANCELLED', message: "Task 'a#1' was cancelled." },
       },
-      { command: 'end', by: 'fail' },
+      { command: 'move', by: 'fail' },
     ]);
   });
 });
@@ -266,7 +206,7 @@ function judgeEnd(run: Run, { failure_strategy: strategy }: WorkflowConfiguratio
   expect(ends).not.toContain('pending');
   expect(ends).not.toContain('running');
   expect(run.status).toBe(ends.every((status) => status === 'completed') ? 'completed' : 'failed');
-  if (strategy === 'stop_on_error') return;
+  if (strategy !== 'continue_on_error') return;
   for (const stage of run.stages) {
     const broken = stage.dependencies.some((name) => run.statuses[name] !== 'completed');
     expect(stage.status === 'skipped').toBe(broken);
@@ -290,10 +230,16 @@ function courses() {
     .record({
       listed,
       parallel: fc.boolean(),
-      strategy: fc.constantFrom('stop_on_error' as const, 'continue_on_error' as const),
+      strategy: fc.constantFrom(
+        'stop_on_error' as const,
+        'continue_on_error' as const,
+        'compensate' as const,
+      ),
+      compensable: fc.integer({ min: 0, max: 4095 }),
       together: fc.integer({ min: 1, max: 4 }),
     })
-    .map(({ listed: drawn, parallel, strategy, together }) => ({
+    .map(({ listed: drawn, parallel, strategy, together, compensable }) => ({
+      compensable: drawn.filter((_, index) => ((compensable >> index) & 1) === 1).map(({ name }) => name),
       graph: Object.fromEntries(drawn.map((one) => [one.name, one.dependencies])) satisfies Record<
         string,
         StageNode['dependencies']
@@ -304,25 +250,311 @@ function courses() {
     }));
 }
 
-describe('the tables of moves', () => {
-  it('reach every state that a stage or a workflow can be in so far', () => {
-    const reached = (table: Record<string, Partial<Record<string, string>>>): Set<string | undefined> =>
-      new Set(Object.values(table).flatMap((moves) => Object.values(moves)));
-    expect(reached(STAGE_TRANSITIONS)).toEqual(
-      new Set(['running', 'completed', 'failed', 'skipped', 'cancelled']),
-    );
-    expect(reached(WORKFLOW_TRANSITIONS)).toEqual(new Set(['completed', 'failed', 'cancelled']));
+describe('a paused workflow', () => {
+  it('starts nothing, takes in what ends, and draws the consequences when it is resumed', () => {
+    const run = new Run(DIAMOND);
+    run.look();
+    run.pause();
+    expect(run.end('a', 'completed').look()).toEqual([{ command: 'complete', stage: 'a' }]);
+    expect(run.pause()).toEqual([]);
+    expect(run.resume()).toEqual([
+      { command: 'move', by: 'resume' },
+      { command: 'start', stage: 'left' },
+      { command: 'start', stage: 'right' },
+    ]);
+    expect(run.resume()).toEqual([]);
   });
 
-  it('refuse every other move', () => {
+  it('does not end, whatever its tasks do, before it is resumed', () => {
+    const run = new Run({ a: [], b: [] });
+    run.look();
+    run.pause();
+    run.end('a', 'failed').look();
+    expect(run.status).toBe('paused');
+    expect(run.statuses).toEqual({ a: 'failed', b: 'running' });
+    run.resume();
+    expect(run.status).toBe('failed');
+    expect(run.statuses).toEqual({ a: 'failed', b: 'cancelled' });
+  });
+
+  it('can be cancelled, and cannot be retried', () => {
+    const run = new Run({ a: [] });
+    run.look();
+    run.pause();
+    expect(() => run.retry()).toThrow('A workflow that is paused cannot become running.');
+    run.cancel();
+    expect(run.status).toBe('cancelled');
+  });
+
+  it('cannot be paused when its last stage is done', () => {
+    const run = new Run({ a: [] });
+    run.look();
+    run.end('a', 'completed');
+    expect(() => run.pause()).toThrow('A workflow that is completed cannot become paused.');
+  });
+});
+
+describe('a retry', () => {
+  it('runs what did not complete once more, and keeps what did', () => {
+    const run = new Run(DIAMOND);
+    run.look();
+    run.end('a', 'completed').look();
+    run.end('left', 'completed').end('right', 'failed').look();
+    expect(run.status).toBe('failed');
+    run.retry();
+    expect(run.running).toEqual(['right']);
+    run.end('right', 'completed').look();
+    run.end('end', 'completed').look();
+    expect(run.status).toBe('completed');
+    expect(run.made).toEqual(['a#1', 'left#1', 'right#1', 'right#2', 'end#2']);
+  });
+
+  it('runs again what was undone', () => {
+    const run = new Run({ a: [], b: ['a'] }, UNDO, ['a']);
+    run.look();
+    run.end('a', 'completed').look();
+    run.end('b', 'failed').look();
+    run.endUndoing('a', 'completed').look();
+    run.retry();
+    expect(run.statuses).toEqual({ a: 'running', b: 'pending' });
+    run.end('a', 'completed').look();
+    run.end('b', 'completed').look();
+    expect(run.made).toEqual(['a#1', 'b#1', 'undo a#2', 'a#3', 'b#3']);
+    expect(run.status).toBe('completed');
+  });
+
+  it.each(['completed', 'running', 'paused'] as const)('is refused to a workflow that is %s', (status) => {
+    const run = new Run({ a: [] });
+    run.status = status;
+    expect(() => run.retry()).toThrow(`A workflow that is ${status} cannot become running.`);
+  });
+});
+
+describe('a workflow that is undone', () => {
+  const CHAIN = { a: [], b: ['a'], c: ['b'], d: ['c'] };
+
+  function failed(compensable: string[]): Run {
+    const run = new Run(CHAIN, UNDO, compensable);
+    run.look();
+    for (const stage of ['a', 'b', 'c']) run.end(stage, 'completed').look();
+    run.end('d', 'failed').look();
+    return run;
+  }
+
+  it('undoes what completed, one at a time, in reverse order, and ends failed', () => {
+    const run = failed(['a', 'c', 'd']);
+    expect(run.status).toBe('compensating');
+    expect(run.open).toEqual(['undo c#2']);
+    run.endUndoing('c', 'completed').look();
+    expect(run.open).toEqual(['undo a#2']);
+    expect(run.endUndoing('a', 'completed').look()).toEqual([
+      { command: 'compensate', stage: 'a' },
+      { command: 'move', by: 'fail' },
+    ]);
+    expect(run.statuses).toEqual({ a: 'compensated', b: 'completed', c: 'compensated', d: 'failed' });
+  });
+
+  it('fails at once when there is nothing to undo', () => {
+    expect(failed([]).status).toBe('failed');
+  });
+
+  it('goes on when a stage cannot be undone, and tells why', () => {
+    const run = failed(['a', 'c']);
+    run.endUndoing('c', 'failed').look();
+    expect(run.open).toEqual(['undo a#2']);
+    run.endUndoing('a', 'cancelled').look();
+    expect(run.status).toBe('failed');
+    const errors = run.stages.map(({ error }) => error?.code);
+    expect(errors).toEqual(['COMPENSATION_FAILED', undefined, 'COMPENSATION_FAILED', 'BROKEN']);
+    expect(run.statuses).toMatchObject({ a: 'completed', c: 'completed' });
+  });
+
+  it('cancels what runs beside the failure, and undoes what completed at the same moment', () => {
+    const run = new Run({ a: [], b: [], c: [] }, UNDO, ['a', 'b', 'c']);
+    run.look();
+    run.end('a', 'failed').end('b', 'completed').look();
+    expect(run.statuses).toEqual({ a: 'failed', b: 'completed', c: 'cancelled' });
+    expect(run.open).toEqual(['undo b#2']);
+  });
+
+  it('can be cancelled half-way, and cannot be paused', () => {
+    const run = failed(['a', 'c']);
+    run.endUndoing('c', 'completed').look();
+    expect(() => run.pause()).toThrow('A workflow that is compensating cannot become paused.');
+    run.cancel();
+    expect(run.status).toBe('cancelled');
+    expect(run.open).toEqual([]);
+    expect(run.statuses).toMatchObject({ a: 'completed', c: 'compensated' });
+  });
+});
+
+describe('a workflow whose time is over', () => {
+  it('is stopped and has failed', () => {
+    const run = new Run({ a: [], b: ['a'] }, CONTINUE);
+    run.look();
+    run.timeOut();
+    expect(run.status).toBe('failed');
+    expect(run.why).toBe('WORKFLOW_TIMEOUT');
+    expect(run.statuses).toEqual({ a: 'cancelled', b: 'skipped' });
+    expect(run.timeOut()).toEqual([]);
+  });
+
+  it('is undone, if that was asked for', () => {
+    const run = new Run({ a: [], b: ['a'] }, UNDO, ['a']);
+    run.look();
+    run.end('a', 'completed').look();
+    run.timeOut();
+    expect(run.open).toEqual(['undo a#2']);
+  });
+
+  it('has ended well when its last stage was done in time, looked at or not', () => {
+    const run = new Run({ a: [] });
+    run.look();
+    run.end('a', 'completed').timeOut();
+    expect(run.status).toBe('completed');
+  });
+
+  it('ends though it is paused', () => {
+    const run = new Run({ a: [] });
+    run.look();
+    run.pause();
+    run.timeOut();
+    expect(run.status).toBe('failed');
+  });
+});
+
+describe('the tables of moves', () => {
+  it('reach every state that a stage or a workflow can be in', () => {
+    const reached = (table: Record<string, Partial<Record<string, string>>>): Set<string | undefined> =>
+      new Set(Object.values(table).flatMap((moves) => Object.values(moves)));
+    expect(reached(STAGE_TRANSITIONS)).toEqual(new Set(STAGE_STATUSES));
+    // A workflow is born running; `pending` is a word of the contract that nothing needs.
+    expect(reached(WORKFLOW_TRANSITIONS)).toEqual(
+      new Set(WORKFLOW_STATUSES.filter((one) => one !== 'pending')),
+    );
+  });
+
+  it.each(WORKFLOW_STATUSES)('refuse every other move of a workflow that is %s', (from) => {
+    for (const [command, moves] of Object.entries(WORKFLOW_TRANSITIONS)) {
+      // Object.entries forgets that its keys are the table's.
+      const move = (): unknown => workflowAfter(command as keyof typeof WORKFLOW_TRANSITIONS, from);
+      if (from in moves) expect(move()).toBe(Object.entries(moves).find(([one]) => one === from)?.[1]);
+      else expect(move).toThrow(`A workflow that is ${from} cannot become`);
+    }
+  });
+
+  it('refuse every other move of a stage', () => {
     expect(() => stageAfter('start', 'completed')).toThrow(
       'A stage that is completed cannot become running.',
     );
-    expect(() => workflowAfter('cancel', 'failed')).toThrow(
-      'A workflow that is failed cannot become cancelled.',
-    );
-    for (const status of ['completed', 'failed', 'cancelled'] as const) {
+    for (const status of ['completed', 'failed', 'cancelled', 'pending'] as const) {
       expect(decide({ status, configuration: STOP }, [], [])).toEqual([]);
     }
   });
+});
+
+describe('any workflow, whatever is done to it', () => {
+  /** How an agent, or a client, ends a task. */
+  const ENDS = new Map([
+    ['complete', 'completed'],
+    ['fail', 'failed'],
+    ['cancelTask', 'cancelled'],
+  ]);
+  const CALLS = new Map([
+    ['look', (run: Run) => run.look()],
+    ['pause', (run: Run) => run.pause()],
+    ['resume', (run: Run) => run.resume()],
+    ['cancel', (run: Run) => run.cancel()],
+    ['retry', (run: Run) => run.retry()],
+    ['timeOut', (run: Run) => run.timeOut()],
+  ]);
+  const COMMANDS = ['complete', 'complete', ...ENDS.keys(), ...CALLS.keys()];
+
+  it('keeps to its rules in 25,000 commands, and ends when its tasks do', () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(
+        courses(),
+        fc.array(fc.tuple(fc.constantFrom(...COMMANDS), fc.nat()), { minLength: 50, maxLength: 50 }),
+        ({ graph, configuration, compensable }, commands) => {
+          const run = new Run(graph, configuration, compensable);
+          run.look();
+          for (const [command, pick] of commands) {
+            const before = { status: run.status, made: run.made.length, statuses: run.statuses };
+            try {
+              give(run, command, pick);
+            } catch (error) {
+              // Anything else than a refusal is a defect.
+              expect(error).toMatchObject({ code: 'INVALID_TRANSITION' });
+              expect({ status: run.status, statuses: run.statuses }).toEqual({
+                status: before.status,
+                statuses: before.statuses,
+              });
+              refused += 1;
+            }
+            judge(run, configuration, before);
+          }
+          bringToAnEnd(run);
+        },
+      ),
+      { numRuns: 500 },
+    );
+    expect(refused).toBeGreaterThan(1_000);
+  });
+
+  function give(run: Run, command: string, pick: number): void {
+    const end = ENDS.get(command);
+    if (end === undefined) return void CALLS.get(command)?.(run);
+    const task = run.open[pick % Math.max(run.open.length, 1)];
+    if (task !== undefined) run.endTask(task, end);
+    // Not every end is looked at at once.
+    if (pick % 3 > 0) run.look();
+  }
+
+  function judge(
+    run: Run,
+    { parallel_execution: parallel }: WorkflowConfiguration,
+    before: { status: string; made: number },
+  ): void {
+    const made = run.made.slice(before.made);
+    const undoing = run.open.filter((id) => id.startsWith('undo '));
+    const statuses = Object.values(run.statuses);
+    must(new Set(run.made).size === run.made.length, 'a stage has one task per run');
+    must(parallel || run.running.length <= 1, 'one stage at a time');
+    must(
+      before.status !== 'paused' || run.status !== 'paused' || made.length === 0,
+      'a pause starts nothing',
+    );
+    must(undoing.length <= (run.status === 'compensating' ? 1 : 0), 'one stage is undone at a time');
+    for (const { name, status, dependencies } of run.stages) {
+      if (status !== 'running' || !made.some((id) => id.startsWith(`${name}#`))) continue;
+      must(
+        dependencies.every((one) => run.statuses[one] === 'completed'),
+        'a stage starts after its dependencies',
+      );
+    }
+    for (const id of undoing) {
+      const order = executionOrder(run.stages);
+      const left = order.filter((one) => one.compensable && one.status === 'completed' && one.error === null);
+      must(left.at(-1)?.compensation_task_id === id, 'the last one is undone first');
+    }
+    must(run.status !== 'completed' || statuses.every((one) => one === 'completed'), 'completed means all');
+    if (!['completed', 'failed', 'cancelled'].includes(run.status)) return;
+    must(run.open.length === 0, 'nothing runs on');
+    must(!statuses.includes('running') && !statuses.includes('pending'), 'nothing is left open');
+  }
+
+  function must(holds: boolean, rule: string): void {
+    if (!holds) throw new Error(rule);
+  }
+
+  function bringToAnEnd(run: Run): void {
+    run.look();
+    if (run.status === 'paused') run.resume();
+    for (let ends = 0; run.status === 'running' || run.status === 'compensating'; ends += 1) {
+      must(ends < 100, 'it ends');
+      for (const id of run.open) run.endTask(id, 'completed');
+      run.look();
+    }
+  }
 });

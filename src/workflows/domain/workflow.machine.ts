@@ -1,42 +1,32 @@
 import { invalidTransition } from '../../shared/domain-error.js';
-import { executionOrder } from './workflow.graph.js';
-import type {
-  Stage,
-  StageStatus,
-  StageTask,
-  WorkflowConfiguration,
-  WorkflowError,
-  WorkflowStatus,
-} from './workflow.js';
+import { Look, type StageStep } from './look.js';
+import type { Stage, StageTask, WorkflowConfiguration, WorkflowError, WorkflowStatus } from './workflow.js';
 
-/** Every move of a stage: command, from, to. What is not here is refused. */
-export const STAGE_TRANSITIONS = {
-  start: { pending: 'running' },
-  complete: { running: 'completed' },
-  fail: { running: 'failed' },
-  skip: { pending: 'skipped' },
-  cancel: { running: 'cancelled' },
-} as const satisfies Record<string, Partial<Record<StageStatus, StageStatus>>>;
-
-/** Every move of a workflow. It is born running; the ends absorb. */
+/**
+ * Every move of a workflow. It is born running; an end is left only by a retry. While it is paused it takes in how its
+ * tasks end, and draws no consequence before it is resumed; only its timeout, or a cancel, ends it then.
+ */
 export const WORKFLOW_TRANSITIONS = {
-  complete: { running: 'completed' },
-  fail: { running: 'failed' },
-  cancel: { running: 'cancelled' },
+  complete: { running: 'completed', paused: 'completed' },
+  fail: { running: 'failed', paused: 'failed', compensating: 'failed' },
+  compensate: { running: 'compensating', paused: 'compensating' },
+  cancel: { running: 'cancelled', paused: 'cancelled', compensating: 'cancelled' },
+  pause: { running: 'paused' },
+  resume: { paused: 'running' },
+  retry: { failed: 'running', cancelled: 'running' },
 } as const satisfies Record<string, Partial<Record<WorkflowStatus, WorkflowStatus>>>;
 
-export type StageCommand = keyof typeof STAGE_TRANSITIONS;
 export type WorkflowCommand = keyof typeof WORKFLOW_TRANSITIONS;
 
-/** One step of a decision. Steps are carried out in their order. */
-export type Step =
-  | { readonly command: 'start' | 'complete'; readonly stage: string }
-  | { readonly command: 'fail'; readonly stage: string; readonly error: WorkflowError }
-  | { readonly command: 'skip'; readonly stage: string; readonly reason: string }
-  | { readonly command: 'cancel'; readonly stage: string; readonly reason: string }
-  | { readonly command: 'end'; readonly by: WorkflowCommand };
+/** A move of the workflow itself. `error`: why it fails, where its failed stages do not tell. */
+export interface WorkflowStep {
+  readonly command: 'move';
+  readonly by: WorkflowCommand;
+  readonly error?: WorkflowError;
+}
 
-export type StageStep = Exclude<Step, { readonly command: 'end' }>;
+/** One step of a decision. Steps are carried out in their order. */
+export type Step = StageStep | WorkflowStep;
 
 /** A workflow as a decision sees it. */
 export interface Course {
@@ -45,24 +35,44 @@ export interface Course {
 }
 
 /**
- * What has to happen to a workflow, seen its stages and their tasks as they are now. Level-triggered: when the steps are
- * done, the same look finds nothing to do. A workflow ends `completed` only if every stage completed, else `failed`.
+ * What has to happen to a workflow next, seen its stages and their tasks as they are now. Level-triggered: it is asked
+ * again when the steps are done, until it finds nothing to do. A workflow ends `completed` only if every stage completed.
  */
 export function decide(workflow: Course, stages: readonly Stage[], tasks: readonly StageTask[]): Step[] {
-  if (workflow.status !== 'running') return [];
   const look = new Look(stages, tasks);
-  const failed = look.firstFailed();
-  if (failed !== undefined && workflow.configuration.failure_strategy === 'stop_on_error') {
-    look.stop(`stage '${failed}' failed`);
-  } else {
-    look.goOn(workflow.configuration.parallel_execution);
+  switch (workflow.status) {
+    case 'running':
+      return goOn(workflow, look);
+    case 'paused':
+      return look.steps;
+    case 'compensating':
+      look.undoNext();
+      return look.isUndone ? [...look.steps, { command: 'move', by: 'fail' }] : look.steps;
+    case 'pending':
+    case 'completed':
+    case 'failed':
+    case 'cancelled':
+      return [];
   }
-  const result = look.result();
-  return result === undefined ? look.steps : [...look.steps, { command: 'end', by: result }];
+}
+
+/** What has to happen when its time is over: what runs is cancelled, the rest skipped, and what completed undone. */
+export function decideTimeout(
+  workflow: Course,
+  stages: readonly Stage[],
+  tasks: readonly StageTask[],
+  error: WorkflowError,
+): Step[] {
+  if (workflow.status !== 'running' && workflow.status !== 'paused') return [];
+  const look = new Look(stages, tasks);
+  if (look.result === 'complete') return [...look.steps, { command: 'move', by: 'complete' }];
+  look.stop('the workflow timed out');
+  return [...look.steps, { command: 'move', by: failing(workflow, look), error }];
 }
 
 /**
- * Ends a workflow on request: running stages are cancelled, the rest is skipped. Repeating it changes nothing.
+ * Ends a workflow on request: running stages are cancelled, the rest is skipped, nothing is undone (what is being undone
+ * is left as it is). Repeating it changes nothing.
  * @throws DomainError INVALID_TRANSITION when it has ended otherwise, or will have when somebody looks: its last stage is done
  */
 export function decideCancel(
@@ -73,96 +83,67 @@ export function decideCancel(
   if (workflow.status === 'cancelled') return [];
   workflowAfter('cancel', workflow.status);
   const look = new Look(stages, tasks);
-  const result = look.result();
-  if (result !== undefined)
-    throw invalidTransition('workflow', workflowAfter(result, workflow.status), 'cancelled');
+  if (workflow.status === 'running') assertUnfinished(look, 'cancelled');
   look.stop('the workflow was cancelled');
-  return [...look.steps, { command: 'end', by: 'cancel' }];
+  return [...look.steps, { command: 'move', by: 'cancel' }];
 }
 
-/** @throws DomainError INVALID_TRANSITION when the table has no such move */
-export function stageAfter(command: StageCommand, from: StageStatus): StageStatus {
-  const moves: Partial<Record<StageStatus, StageStatus>> = STAGE_TRANSITIONS[command];
-  const to = moves[from];
-  if (to === undefined) throw invalidTransition('stage', from, Object.values(moves).join());
-  return to;
+/** @throws DomainError INVALID_TRANSITION when it does not run, or its last stage is done; pausing a paused one changes nothing */
+export function decidePause(workflow: Course, stages: readonly Stage[], tasks: readonly StageTask[]): Step[] {
+  if (workflow.status === 'paused') return [];
+  workflowAfter('pause', workflow.status);
+  const look = new Look(stages, tasks);
+  assertUnfinished(look, 'paused');
+  return [{ command: 'move', by: 'pause' }];
+}
+
+/** @throws DomainError INVALID_TRANSITION when it is not paused; resuming a running one changes nothing */
+export function decideResume(workflow: Course): Step[] {
+  if (workflow.status === 'running') return [];
+  workflowAfter('resume', workflow.status);
+  return [{ command: 'move', by: 'resume' }];
+}
+
+/**
+ * Runs a workflow that failed or was cancelled again, from what did not complete: stages that failed, were skipped or
+ * cancelled, and those that were undone. Completed ones keep their output.
+ * @throws DomainError INVALID_TRANSITION when it has not ended, or has completed
+ */
+export function decideRetry(workflow: Course, stages: readonly Stage[]): Step[] {
+  workflowAfter('retry', workflow.status);
+  const again = stages.filter(({ status }) => status !== 'completed');
+  return [
+    ...again.map(({ name }) => ({ command: 'reset', stage: name }) as const),
+    { command: 'move', by: 'retry' },
+  ];
 }
 
 /** @throws DomainError INVALID_TRANSITION when the table has no such move */
 export function workflowAfter(command: WorkflowCommand, from: WorkflowStatus): WorkflowStatus {
   const moves: Partial<Record<WorkflowStatus, WorkflowStatus>> = WORKFLOW_TRANSITIONS[command];
   const to = moves[from];
-  if (to === undefined) throw invalidTransition('workflow', from, Object.values(moves).join());
+  if (to === undefined) throw invalidTransition('workflow', from, Object.values(moves)[0] ?? command);
   return to;
 }
 
-/** The stages, in execution order, as they are once the steps so far are done. It begins with what their tasks tell. */
-class Look {
-  readonly steps: Step[] = [];
-  private readonly stages: readonly Stage[];
-  private readonly now: Map<string, StageStatus>;
-
-  constructor(stages: readonly Stage[], tasks: readonly StageTask[]) {
-    this.stages = executionOrder(stages);
-    this.now = new Map(stages.map((stage) => [stage.name, stage.status]));
-    const byId = new Map(tasks.map((task) => [task.id, task]));
-    for (const { name, task_id: taskId } of this.stages.filter(({ status }) => status === 'running')) {
-      this.hear(name, byId.get(taskId ?? ''));
-    }
-  }
-
-  firstFailed(): string | undefined {
-    return this.stages.find(({ name }) => this.is(name, 'failed'))?.name;
-  }
-
-  /** Nothing may go on: what has begun is cancelled, what has not is skipped. */
-  stop(reason: string): void {
-    for (const { name } of this.stages) {
-      if (this.is(name, 'pending')) this.take({ command: 'skip', stage: name, reason });
-      else if (this.is(name, 'running')) this.take({ command: 'cancel', stage: name, reason });
-    }
-  }
-
-  /** Starts what can be started, and skips what never can. In execution order, so a skip reaches all that lies behind it. */
-  goOn(parallel: boolean): void {
-    let free = parallel || !this.stages.some(({ name }) => this.is(name, 'running'));
-    for (const { name, dependencies } of this.stages) {
-      if (!this.is(name, 'pending')) continue;
-      const broken = dependencies.find((one) => this.is(one, 'failed', 'skipped', 'cancelled'));
-      if (broken !== undefined) {
-        const reason = `it depends on stage '${broken}', which is ${this.now.get(broken)}`;
-        this.take({ command: 'skip', stage: name, reason });
-      } else if (free && dependencies.every((one) => this.is(one, 'completed'))) {
-        this.take({ command: 'start', stage: name });
-        free = parallel;
-      }
-    }
-  }
-
-  /** How the workflow ends, if no stage can do anything any more. */
-  result(): 'complete' | 'fail' | undefined {
-    if (this.stages.some(({ name }) => this.is(name, 'pending', 'running'))) return undefined;
-    return this.stages.every(({ name }) => this.is(name, 'completed')) ? 'complete' : 'fail';
-  }
-
-  private hear(stage: string, task: StageTask | undefined): void {
-    if (task?.status === 'completed') this.take({ command: 'complete', stage });
-    if (task?.status === 'failed') this.take({ command: 'fail', stage, error: task.error ?? UNSTATED });
-    if (task?.status === 'cancelled') {
-      const error = { code: 'TASK_CANCELLED', message: `Task '${task.id}' was cancelled.` };
-      this.take({ command: 'fail', stage, error });
-    }
-  }
-
-  private take(step: StageStep): void {
-    this.now.set(step.stage, stageAfter(step.command, this.now.get(step.stage) ?? 'pending'));
-    this.steps.push(step);
-  }
-
-  private is(name: string, ...statuses: readonly StageStatus[]): boolean {
-    const status = this.now.get(name);
-    return status !== undefined && statuses.includes(status);
-  }
+function goOn(workflow: Course, look: Look): Step[] {
+  const { failure_strategy: strategy, parallel_execution: parallel } = workflow.configuration;
+  const failed = look.firstFailed;
+  if (failed !== undefined && strategy !== 'continue_on_error') look.stop(`stage '${failed}' failed`);
+  else look.goOn(parallel);
+  if (look.result === undefined) return look.steps;
+  return [
+    ...look.steps,
+    { command: 'move', by: look.result === 'complete' ? 'complete' : failing(workflow, look) },
+  ];
 }
 
-const UNSTATED: WorkflowError = { code: 'TASK_FAILED', message: 'The task failed.' };
+/** A workflow that fails is undone first, if that was asked for and there is something to undo. */
+function failing({ configuration }: Course, look: Look): 'compensate' | 'fail' {
+  return configuration.failure_strategy === 'compensate' && !look.isUndone ? 'compensate' : 'fail';
+}
+
+function assertUnfinished({ result }: Look, wanted: WorkflowStatus): void {
+  if (result === undefined) return;
+  throw invalidTransition('workflow', workflowAfter(result, 'running'), wanted);
+}

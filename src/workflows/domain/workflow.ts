@@ -24,9 +24,10 @@ export type StageStatus = (typeof STAGE_STATUSES)[number];
 
 /**
  * What a failed stage does to the others. `stop_on_error`: running ones are cancelled, the rest is skipped, at once.
- * `continue_on_error`: only what depends on it, however far, is skipped.
+ * `continue_on_error`: only what depends on it, however far, is skipped. `compensate`: as `stop_on_error`; then completed
+ * stages that name a `compensation` are undone, one at a time, in reverse order.
  */
-export const FAILURE_STRATEGIES = ['stop_on_error', 'continue_on_error'] as const;
+export const FAILURE_STRATEGIES = ['stop_on_error', 'continue_on_error', 'compensate'] as const;
 export type FailureStrategy = (typeof FAILURE_STRATEGIES)[number];
 
 export interface WorkflowConfiguration {
@@ -51,9 +52,15 @@ export interface WorkflowError {
 export interface Stage extends StageNode {
   readonly status: StageStatus;
   readonly task_id: string | null;
+  /** It names an agent type that undoes it. */
+  readonly compensable: boolean;
+  /** The task that undoes it, or did; null before. */
+  readonly compensation_task_id: string | null;
+  /** Why it failed; of a completed stage, why it could not be undone. */
+  readonly error: WorkflowError | null;
 }
 
-/** The task of a stage as a decision sees it. */
+/** The task of a stage, or the one that undoes it, as a decision sees it. */
 export interface StageTask {
   readonly id: string;
   readonly status: string;

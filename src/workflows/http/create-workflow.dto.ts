@@ -15,7 +15,11 @@ import { DEFAULT_CONFIGURATION, FAILURE_STRATEGIES, type FailureStrategy } from 
 import { MAX_STAGES } from '../domain/workflow.graph.js';
 
 /** Any text without control characters. */
-const STAGE_NAME = /^[ -~\u00a0-\uffff]+$/;
+// oxlint-disable-next-line no-control-regex -- they are what it excludes
+const STAGE_NAME = /^[^\u0000-\u001f\u007f-\u009f]+$/;
+
+/** 30 days, in seconds. */
+export const MAX_TIMEOUT = 2_592_000;
 
 const SEED_STAGES = [
   {
@@ -67,7 +71,7 @@ export class CreateStageDto {
   @IntField({
     about: 'Seconds from claim to finish, per attempt.',
     min: 1,
-    max: 2_592_000,
+    max: MAX_TIMEOUT,
     default: 3600,
     example: 180,
   })
@@ -88,6 +92,16 @@ export class CreateStageDto {
   @NestedField(() => RetryPolicyDto, { about: 'What happens when an attempt fails.', optional: true })
   retry_policy?: RetryPolicyDto;
 
+  @TextField({
+    about:
+      'Type of the agents that undo it, when the workflow fails and its failure_strategy is compensate; their input is `{workflow, stage, input, output}`.',
+    max: 128,
+    pattern: TYPE_PATTERN,
+    optional: true,
+    example: 'architecture_removal',
+  })
+  compensation?: string;
+
   @JsonField({
     about: 'Handed to its agent as `input`, beside `workflow` and `stages`.',
     optional: true,
@@ -106,7 +120,7 @@ export class WorkflowConfigurationDto {
 
   @ChoiceField({
     about:
-      'When a stage fails. stop_on_error: running stages are cancelled, the rest is skipped. continue_on_error: only what depends on it is skipped.',
+      'When a stage fails. stop_on_error: running stages are cancelled, the rest is skipped. continue_on_error: only what depends on it is skipped. compensate: as stop_on_error; then completed stages that name a `compensation` are undone, one at a time, in reverse order, each with its retry policy; one that cannot be undone is told, and the rest goes on.',
     values: FAILURE_STRATEGIES,
     default: DEFAULT_CONFIGURATION.failure_strategy,
     example: 'stop_on_error',
@@ -146,6 +160,16 @@ export class CreateWorkflowDto {
     example: { parallel_execution: false, failure_strategy: 'stop_on_error' },
   })
   configuration?: WorkflowConfigurationDto;
+
+  @IntField({
+    about:
+      'Seconds in which the workflow has to end, paused or not; then its stages are stopped as by a failure. Without it, it may take as long as it likes.',
+    min: 1,
+    max: MAX_TIMEOUT,
+    optional: true,
+    example: 86_400,
+  })
+  timeout?: number;
 
   @JsonField({
     about: 'Handed to every stage as `workflow`.',

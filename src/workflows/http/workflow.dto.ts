@@ -1,6 +1,7 @@
 import {
   ChoiceField,
   IdField,
+  IntField,
   JsonField,
   NestedField,
   NestedListField,
@@ -14,7 +15,7 @@ import {
   type WorkflowStatus,
 } from '../domain/workflow.js';
 import { MAX_STAGES } from '../domain/workflow.graph.js';
-import { CreateStageDto, WorkflowConfigurationDto } from './create-workflow.dto.js';
+import { CreateStageDto, MAX_TIMEOUT, WorkflowConfigurationDto } from './create-workflow.dto.js';
 
 class WorkflowErrorDto {
   @TextField({ about: 'For programs.', max: 128, example: 'COMPILE_ERROR' })
@@ -39,6 +40,12 @@ class StageDto extends CreateStageDto {
   @IdField({ about: 'The task it became; null before it starts.', nullable: true })
   task_id: string | null;
 
+  @IdField({
+    about: 'The task that undoes it; null before. If that failed, the stage stays completed, with an error.',
+    nullable: true,
+  })
+  compensation_task_id: string | null;
+
   @TimeField({ about: 'When it became a task.', nullable: true })
   started_at: string | null;
 
@@ -48,7 +55,11 @@ class StageDto extends CreateStageDto {
   @JsonField({ about: 'What its task gave.', nullable: true, example: { modules: 4 } })
   output: Record<string, unknown> | null;
 
-  @NestedField(() => WorkflowErrorDto, { about: 'Why it failed.', nullable: true })
+  @NestedField(() => WorkflowErrorDto, {
+    about:
+      'Why it failed; INPUT_TOO_LARGE: what its dependencies gave exceeds 1 MiB. COMPENSATION_FAILED: it completed and could not be undone.',
+    nullable: true,
+  })
   error: WorkflowErrorDto | null;
 }
 
@@ -64,7 +75,8 @@ export class WorkflowDto {
   name: string;
 
   @ChoiceField({
-    about: 'completed only if every stage completed; failed when all has ended otherwise.',
+    about:
+      'completed only if every stage completed; failed when all has ended otherwise. paused: nothing starts; what runs goes on, and what follows from its end waits.',
     values: WORKFLOW_STATUSES,
     example: 'running',
   })
@@ -76,6 +88,9 @@ export class WorkflowDto {
   @NestedField(() => WorkflowConfigurationDto, { about: 'How the stages are run.' })
   configuration: WorkflowConfigurationDto;
 
+  @IntField({ about: 'As posted, in seconds.', min: 1, max: MAX_TIMEOUT, nullable: true })
+  timeout: number | null;
+
   @JsonField({ about: 'As posted.', nullable: true })
   input_data: Record<string, unknown> | null;
 
@@ -86,7 +101,8 @@ export class WorkflowDto {
   metadata: Record<string, unknown> | null;
 
   @NestedField(() => WorkflowErrorDto, {
-    about: 'Why it failed; `details.stages` holds the failed stages and their errors.',
+    about:
+      'Why it failed: WORKFLOW_FAILED, whose `details.stages` holds the failed stages and their errors, or WORKFLOW_TIMEOUT. `details.not_compensated`: what could not be undone.',
     nullable: true,
   })
   error: WorkflowErrorDto | null;
@@ -96,6 +112,9 @@ export class WorkflowDto {
 
   @TimeField({ about: 'Database time.', example: '2025-01-15T12:00:00.000Z' })
   updated_at: string;
+
+  @TimeField({ about: 'When its `timeout` is over; a retry starts it anew.', nullable: true })
+  deadline_at: string | null;
 
   @TimeField({ about: 'When it completed, failed or was cancelled.', nullable: true })
   ended_at: string | null;

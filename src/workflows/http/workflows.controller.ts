@@ -18,6 +18,7 @@ import {
 import { Patience } from '../../platform/http/patience.decorator.js';
 import { ApiPage, type Page, pageOf } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
+import { Rules } from '../../platform/http/rules.decorator.js';
 import { resultOf } from '../domain/result.js';
 import { DEFAULT_CONFIGURATION } from '../domain/workflow.js';
 import type { WorkflowKey } from '../persistence/workflow-rows.js';
@@ -40,7 +41,8 @@ export class WorkflowsController {
   @Scopes('workflows:write')
   @ApiCreatedResponse({ type: WorkflowDto })
   @ApiOkResponse({ type: WorkflowDto, description: 'The same workflow was created before.' })
-  @Refuses('CONFLICT')
+  @Refuses('CONFLICT', 'INVALID_TEMPLATE')
+  @Rules('Stage names are unique; `dependencies` name stages of the workflow and form no cycle.')
   @ApiOperation({ summary: 'Start a workflow; the same id and body again is answered with the stored one' })
   async create(
     @Caller() caller: Caller,
@@ -92,6 +94,54 @@ export class WorkflowsController {
     @Param('id') id: string,
   ): Promise<WorkflowView> {
     return workflowView(await this.workflows.cancel(await this.keyOf(caller, named, id)));
+  }
+
+  @Post(':id/pause')
+  @HttpCode(200)
+  @Scopes('workflows:write')
+  @ApiOkResponse({ type: WorkflowDto })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION')
+  @ApiOperation({
+    summary:
+      'Pause a running workflow: nothing of it starts or can be claimed, what runs goes on; its timeout does, too',
+  })
+  async pause(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<WorkflowView> {
+    return workflowView(await this.workflows.pause(await this.keyOf(caller, named, id)));
+  }
+
+  @Post(':id/resume')
+  @HttpCode(200)
+  @Scopes('workflows:write')
+  @ApiOkResponse({ type: WorkflowDto })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION')
+  @ApiOperation({ summary: 'Resume a paused workflow; what ended meanwhile has its consequences now' })
+  async resume(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<WorkflowView> {
+    return workflowView(await this.workflows.resume(await this.keyOf(caller, named, id)));
+  }
+
+  @Post(':id/retry')
+  @HttpCode(200)
+  @Scopes('workflows:write')
+  @ApiOkResponse({ type: WorkflowDto })
+  @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION')
+  @ApiOperation({
+    summary:
+      'Run a failed or cancelled workflow again from the stages that did not complete or were undone; completed ones keep their output',
+  })
+  async retry(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<WorkflowView> {
+    return workflowView(await this.workflows.retry(await this.keyOf(caller, named, id)));
   }
 
   @Get(':id/result')

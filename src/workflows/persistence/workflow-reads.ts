@@ -16,6 +16,7 @@ const time = (column: string): string => `to_char(${column}, 'YYYY-MM-DD"T"HH24:
 const STAGES = `
   CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object('name', s.name, 'definition', s.definition, 'status', s.status, 'task_id', s.task_id,
+      'compensation_task_id', s.compensation_task_id,
       'started_at', ${time('s.started_at')}, 'ended_at', ${time('s.ended_at')}, 'output', s.output, 'error', s.error) ORDER BY s.position) AS stages
     FROM workflow_stages s WHERE s.workflow_id = w.id AND s.project_id = w.project_id) whole`;
 

@@ -1,4 +1,5 @@
 import type { LockMode } from '../../platform/database/batch.js';
+import { NO_OUTAGE } from '../../platform/database/server-pulse.js';
 import type { Statement } from '../../platform/database/statement.js';
 import type { Priority, RetryPolicy } from '../../tasks/index.js';
 import type {
@@ -24,21 +25,28 @@ export interface StageDefinition {
   readonly priority?: Priority;
   readonly required_capabilities?: readonly string[];
   readonly retry_policy?: Partial<RetryPolicy>;
+  /** Type of the agents that undo it. */
+  readonly compensation?: string;
   readonly input?: Readonly<Record<string, unknown>>;
+  /** Of the template that `input` names: the version it was checked by. */
+  readonly template_version?: number;
 }
 
-/** A workflow as its row holds it; times are ISO 8601 strings of the database clock. */
-export interface WorkflowRow {
+/** What decisions about a workflow need; times are ISO 8601 strings of the database clock. */
+export interface WorkflowState {
   readonly id: string;
   readonly project_id: string;
   readonly name: string;
   readonly status: WorkflowStatus;
   readonly configuration: WorkflowConfiguration;
-  readonly input_data: unknown;
-  readonly metadata: unknown;
   readonly error: WorkflowError | null;
   readonly correlation_id: string;
-  readonly body_hash: string;
+  /** Seconds from its start, or its retry, in which it has to end; null: it may take as long as it likes. */
+  readonly timeout: number | null;
+  /** When that is over; a pause does not stop the clock. */
+  readonly deadline_at: string | null;
+  /** When somebody has to look at it, whatever its tasks do. */
+  readonly check_at: string | null;
   /** Counts its runs; a stage has one task per run. */
   readonly run: number;
   readonly seq: number;
@@ -47,28 +55,54 @@ export interface WorkflowRow {
   readonly ended_at: string | null;
 }
 
-/** What changes of a stage while its workflow runs, beside its definition. */
-export interface StageRow {
-  readonly name: string;
-  readonly definition: StageDefinition;
+/** A workflow as its row holds it. */
+export interface WorkflowRow extends WorkflowState {
+  readonly input_data: unknown;
+  readonly metadata: unknown;
+  readonly body_hash: string;
+}
+
+/** What changes of a stage while its workflow runs. */
+interface StageProgress {
   readonly status: StageStatus;
   readonly task_id: string | null;
+  /** The task that undoes it. */
+  readonly compensation_task_id: string | null;
   readonly started_at: string | null;
   readonly ended_at: string | null;
   readonly error: WorkflowError | null;
 }
 
+/** What decisions about a stage need: neither what it is given nor what it gave. */
+export interface StageState extends StageProgress {
+  readonly name: string;
+  readonly dependencies: readonly string[];
+  readonly compensable: boolean;
+}
+
+/** A stage as its row holds it, without its output. */
+export interface StageRow extends StageProgress {
+  readonly name: string;
+  readonly definition: StageDefinition;
+}
+
+/** Rows: {@link WorkflowState}, and `is_overdue`. */
 export const LOCK_WORKFLOW = {
   name: 'workflow-lock',
-  text: 'SELECT w.* FROM workflows w WHERE w.id = $1 AND w.project_id = $2 FOR UPDATE',
+  text: `
+    SELECT w.id, w.project_id, w.name, w.status, w.configuration, w.error, w.correlation_id, w.timeout, w.deadline_at,
+      w.check_at, w.run, w.seq, w.created_at, w.updated_at, w.ended_at,
+      w.status IN ('running', 'paused') AND w.deadline_at <= clock_timestamp() AND ${NO_OUTAGE} AS is_overdue
+    FROM workflows w WHERE w.id = $1 AND w.project_id = $2 FOR UPDATE`,
 };
 
-/** Without the outputs: an evaluation finds those it needs in the tasks. Under the workflow's lock. */
+/** Under the workflow's lock. Rows: {@link StageState}. */
 export const STAGES_OF_WORKFLOW = {
   name: 'workflow-stages-of',
   text: `
-    SELECT s.name, s.definition, s.status, s.task_id, s.started_at, s.ended_at, s.error FROM workflow_stages s
-    WHERE s.workflow_id = $1 AND s.project_id = $2 ORDER BY s.position`,
+    SELECT s.name, s.definition->'dependencies' AS dependencies, s.definition ? 'compensation' AS compensable, s.status,
+      s.task_id, s.compensation_task_id, s.started_at, s.ended_at, s.error
+    FROM workflow_stages s WHERE s.workflow_id = $1 AND s.project_id = $2 ORDER BY s.position`,
 };
 
 const LOCK_SHARED = (wait: boolean): string => `
@@ -90,69 +124,63 @@ export function insertWorkflow(workflow: WorkflowRow): Statement {
     name: 'workflow-insert',
     text: `
       INSERT INTO workflows (id, project_id, name, status, configuration, input_data, metadata, error, correlation_id,
-        body_hash, run, seq, created_at, updated_at, ended_at)
+        body_hash, timeout, deadline_at, check_at, run, seq, created_at, updated_at, ended_at)
       SELECT * FROM json_to_record($1::json) AS n(id text, project_id text, name text, status text, configuration jsonb,
-        input_data jsonb, metadata jsonb, error jsonb, correlation_id text, body_hash text, run int, seq bigint,
-        created_at timestamptz, updated_at timestamptz, ended_at timestamptz)`,
+        input_data jsonb, metadata jsonb, error jsonb, correlation_id text, body_hash text, timeout int,
+        deadline_at timestamptz, check_at timestamptz, run int, seq bigint, created_at timestamptz,
+        updated_at timestamptz, ended_at timestamptz)`,
     values: [JSON.stringify(workflow)],
   };
 }
 
 /** Inserts the stages of a new workflow, in the order in which they were listed. */
-export function insertStages(key: WorkflowKey, stages: readonly StageRow[]): Statement {
+export function insertStages(
+  key: WorkflowKey,
+  stages: readonly StageState[],
+  definitions: readonly StageDefinition[],
+): Statement {
+  const rows = stages.map((stage, position) => ({ ...stage, position, definition: definitions[position] }));
   return {
     name: 'workflow-stages-insert',
     text: `
-      INSERT INTO workflow_stages (workflow_id, project_id, name, position, definition, status, task_id, started_at)
-      SELECT $1::text, $2::text, n.name, n.position, n.definition, n.status, n.task_id, n.started_at
-      FROM json_to_recordset($3::json) AS n(name text, position int, definition jsonb, status text, task_id text,
-        started_at timestamptz)`,
-    values: [
-      key.id,
-      key.projectId,
-      JSON.stringify(stages.map((stage, position) => Object.assign({ position }, stage))),
-    ],
+      INSERT INTO workflow_stages (workflow_id, project_id, name, position, definition, status, task_id, started_at,
+        ended_at, error)
+      SELECT $1::text, $2::text, n.* FROM json_to_recordset($3::json) AS n(name text, position int, definition jsonb,
+        status text, task_id text, started_at timestamptz, ended_at timestamptz, error jsonb)`,
+    values: [key.id, key.projectId, JSON.stringify(rows)],
   };
 }
 
 /** Writes what changes of a workflow whose row is locked. */
-export function updateWorkflow(workflow: WorkflowRow): Statement {
-  const {
-    id,
-    project_id: projectId,
-    status,
-    error,
-    seq,
-    updated_at: updatedAt,
-    ended_at: endedAt,
-  } = workflow;
+export function updateWorkflow(workflow: WorkflowState): Statement {
   return {
     name: 'workflow-update',
     text: `
-      UPDATE workflows SET status = $3, error = $4, seq = $5, updated_at = $6, ended_at = $7
-      WHERE id = $1 AND project_id = $2`,
-    values: [id, projectId, status, error === null ? null : JSON.stringify(error), seq, updatedAt, endedAt],
+      UPDATE workflows w SET status = n.status, error = n.error, deadline_at = n.deadline_at, check_at = n.check_at,
+        run = n.run, seq = n.seq, updated_at = n.updated_at, ended_at = n.ended_at
+      FROM json_to_record($1::json) AS n(id text, project_id text, status text, error jsonb, deadline_at timestamptz,
+        check_at timestamptz, run int, seq bigint, updated_at timestamptz, ended_at timestamptz)
+      WHERE w.id = n.id AND w.project_id = n.project_id`,
+    values: [JSON.stringify(workflow)],
   };
 }
 
-/** A stage that changed, with its output if it completed. */
-export interface ChangedStage extends StageRow {
+/** A stage that changed; `output` is only there when it was just given, or taken back (null). */
+export interface ChangedStage extends StageState {
   readonly output?: unknown;
 }
 
 export function updateStages(key: WorkflowKey, stages: readonly ChangedStage[]): Statement {
+  const rows = stages.map((stage) => ({ ...stage, gave: 'output' in stage }));
   return {
     name: 'workflow-stages-update',
     text: `
-      UPDATE workflow_stages s SET status = n.status, task_id = n.task_id, started_at = n.started_at,
-        ended_at = n.ended_at, output = coalesce(n.output, s.output), error = n.error
-      FROM json_to_recordset($3::json) AS n(name text, status text, task_id text, started_at timestamptz,
-        ended_at timestamptz, output jsonb, error jsonb)
+      UPDATE workflow_stages s SET status = n.status, task_id = n.task_id, compensation_task_id = n.compensation_task_id,
+        started_at = n.started_at, ended_at = n.ended_at, error = n.error,
+        output = CASE WHEN n.gave THEN n.output ELSE s.output END
+      FROM json_to_recordset($3::json) AS n(name text, status text, task_id text, compensation_task_id text,
+        started_at timestamptz, ended_at timestamptz, output jsonb, gave boolean, error jsonb)
       WHERE s.workflow_id = $1 AND s.project_id = $2 AND s.name = n.name`,
-    values: [
-      key.id,
-      key.projectId,
-      JSON.stringify(stages.map(({ definition: _posted, ...changing }) => changing)),
-    ],
+    values: [key.id, key.projectId, JSON.stringify(rows)],
   };
 }

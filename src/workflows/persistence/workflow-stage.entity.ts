@@ -15,6 +15,11 @@ export class WorkflowStageEntity implements StageRow {
   @Column('jsonb') definition: StageRow['definition'];
   @Column('text') status: StageRow['status'];
   @Column('text', { nullable: true }) task_id: string | null;
+  @Column('text', {
+    nullable: true,
+    comment: 'The task that undoes it; a completed stage with an error is one that could not be undone.',
+  })
+  compensation_task_id: string | null;
   @timeColumn({ nullable: true }) started_at: string | null;
   @timeColumn({ nullable: true }) ended_at: string | null;
   @Column('jsonb', { nullable: true }) output: unknown;

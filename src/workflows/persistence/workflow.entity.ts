@@ -7,6 +7,7 @@ import type { WorkflowRow } from './workflow-rows.js';
   'workflows_status_check',
   `status IN ('pending', 'running', 'paused', 'compensating', 'completed', 'failed', 'cancelled')`,
 )
+@Index('workflows_to_check', ['check_at'], { where: 'check_at IS NOT NULL' })
 // TypeORM cannot say DESC.
 @Index('workflows_listed', { synchronize: false })
 @Index('workflows_by_status', { synchronize: false })
@@ -21,6 +22,14 @@ export class WorkflowEntity implements WorkflowRow {
   @Column('jsonb', { nullable: true }) error: WorkflowRow['error'];
   @Column('text') correlation_id: string;
   @Column('text') body_hash: string;
+  @Column('int', { nullable: true }) timeout: number | null;
+  @timeColumn({ nullable: true }) deadline_at: string | null;
+  @timeColumn({
+    nullable: true,
+    comment:
+      'When somebody has to look at it, whatever its tasks do: at its deadline, or now, when a look left something to start.',
+  })
+  check_at: string | null;
   @Column('int', { default: 1 }) run: number;
   @bigintColumn() seq: number;
   @timeColumn() created_at: string;

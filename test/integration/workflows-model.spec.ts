@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { WorkflowInMemory } from '../../src/workflows/domain/workflow-in-memory.js';
+import type { WorkflowConfiguration } from '../../src/workflows/domain/workflow.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { until } from '../support/wait-for.js';
+import { type Agent, type Answer, type Item, type Json, WorkflowsApi } from '../support/workflows-api.js';
+
+/** A13 asks for 300 sequences: MODEL_SEQUENCES=300 npm run test:integration -- workflows-model */
+const SEQUENCES = Number(process.env['MODEL_SEQUENCES'] ?? 6);
+const COMMANDS = 30;
+
+const REQUESTS = ['pause', 'resume', 'cancel', 'retry'] as const;
+const ENDS = ['completed', 'completed', 'completed', 'failed', 'cancelled'] as const;
+
+/** What is done next; `pick` chooses among what there is. */
+type Command =
+  | { readonly request: (typeof REQUESTS)[number] }
+  | { readonly end: (typeof ENDS)[number]; readonly pick: number };
+
+let app: TestApp;
+let api: WorkflowsApi;
+
+beforeAll(async () => {
+  app = await startApp();
+  api = await WorkflowsApi.of(app);
+});
+afterAll(() => app.close());
+
+it(
+  `does what the model does, in ${SEQUENCES} sequences of ${COMMANDS} commands`,
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(courses(), fc.array(commands(), { minLength: COMMANDS, maxLength: COMMANDS }), play),
+      { numRuns: SEQUENCES, endOnFailure: true },
+    );
+  },
+  60_000 + SEQUENCES * 60_000,
+);
+
+interface Course {
+  readonly graph: Record<string, readonly string[]>;
+  readonly configuration: WorkflowConfiguration;
+  readonly compensable: readonly string[];
+}
+
+async function play(
+  { graph, configuration, compensable }: Course,
+  sequence: readonly Command[],
+): Promise<void> {
+  const model = new WorkflowInMemory(graph, configuration, compensable);
+  model.look();
+  const undo = api.unique('undo');
+  const stage = (name: string): Json => (compensable.includes(name) ? { compensation: undo } : {});
+  const { id, type } = await api.start(graph, { ...configuration }, {}, stage);
+  const game = new Game(id, model, [await api.agent(type), await api.agent(undo)]);
+  await game.compare();
+  for (const command of sequence) {
+    await ('request' in command ? game.request(command.request) : game.end(command.end, command.pick));
+    await game.compare();
+  }
+}
+
+/** The model and the real thing, side by side. */
+class Game {
+  private readonly held = new Map<string, { readonly item: Item; readonly holder: Agent }>();
+
+  constructor(
+    private readonly id: string,
+    private readonly model: WorkflowInMemory,
+    private readonly agents: readonly Agent[],
+  ) {}
+
+  async request(what: (typeof REQUESTS)[number]): Promise<void> {
+    let refused = false;
+    try {
+      this.model[what]();
+    } catch {
+      refused = true;
+    }
+    const answer = await api.call('POST', `/workflows/${this.id}/${what}`);
+    expect({ what, refused: answer.status === 409, status: answer.status }).toEqual({
+      what,
+      refused,
+      status: refused ? 409 : 200,
+    });
+  }
+
+  /** An agent, or a client, ends one of the open tasks, if somebody holds it. */
+  async end(status: (typeof ENDS)[number], pick: number): Promise<void> {
+    const { open } = this.model;
+    const task = open[pick % Math.max(open.length, 1)];
+    if (task === undefined) return;
+    const stage = (await api.stagesOf(this.id))[task.replace('undo ', '').replace(/#.*/, '')];
+    const taskId = String(stage?.[task.startsWith('undo ') ? 'compensation_task_id' : 'task_id']);
+    await this.claim();
+    const held = this.held.get(taskId);
+    let answer: Answer;
+    if (status === 'cancelled') answer = await api.call('POST', `/tasks/${taskId}/cancel`);
+    else if (held === undefined) {
+      // What was not taken before the pause waits until it is over.
+      expect(this.model.status).toBe('paused');
+      return;
+    } else if (status === 'completed') answer = await held.holder.complete(held.item, { of: task });
+    else answer = await held.holder.fail(held.item, 'BROKEN');
+    expect(answer.status).toBe(200);
+    this.model.endTask(task, status);
+    this.model.look();
+  }
+
+  async compare(): Promise<void> {
+    const { status, statuses } = this.model;
+    await until(async () => {
+      expect({ status: await api.statusOf(this.id), statuses: await api.statuses(this.id) }).toEqual({
+        status,
+        statuses,
+      });
+      return true;
+    });
+    const { body } = await api.call('GET', `/tasks?parent_workflow_id=${this.id}&limit=200`);
+    expect((body['items'] as Json[]).length).toBe(this.model.made.length);
+  }
+
+  private async claim(): Promise<void> {
+    for (const holder of this.agents) {
+      for (const item of await holder.look()) this.held.set(item.id, { item, holder });
+    }
+  }
+}
+
+function commands(): fc.Arbitrary<Command> {
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.record({ end: fc.constantFrom(...ENDS), pick: fc.nat() }) },
+    { weight: 1, arbitrary: fc.record({ request: fc.constantFrom(...REQUESTS) }) },
+  );
+}
+
+function courses(): fc.Arbitrary<Course> {
+  return fc
+    .record({
+      size: fc.integer({ min: 1, max: 6 }),
+      edges: fc.array(fc.boolean(), { minLength: 36, maxLength: 36 }),
+      undone: fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
+      parallel: fc.boolean(),
+      strategy: fc.constantFrom(
+        'stop_on_error' as const,
+        'continue_on_error' as const,
+        'compensate' as const,
+      ),
+    })
+    .map(({ size, edges, undone, parallel, strategy }) => {
+      const names = Array.from({ length: size }, (_, index) => `s${index}`);
+      const graph = Object.fromEntries(
+        names.map((name, index) => [name, names.slice(0, index).filter((_, one) => edges[index * 6 + one])]),
+      );
+      return {
+        graph,
+        configuration: { parallel_execution: parallel, failure_strategy: strategy },
+        compensable: names.filter((_, index) => undone[index]),
+      };
+    });
+}

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
-import { lockAgents, type AgentRow } from '../agents/index.js';
+import { assertSession, lockAgents, type AgentRow } from '../agents/index.js';
 import type { Batch, BatchHandler, LockMode, Outcome, Pick } from '../platform/database/batch.js';
 import type { Row, Statement } from '../platform/database/statement.js';
-import { DomainError, notFound } from '../shared/domain-error.js';
+import { notFound } from '../shared/domain-error.js';
 import { rowKey } from '../shared/ids.js';
 import { LeaseTokens } from './lease-tokens.js';
 import { claimTasks, type ClaimedRow, type Want } from './persistence/claim-rows.js';
 import { Routes, type Route } from './routes.js';
+import type { Task } from './domain/task.js';
 import { eventsOf } from './task-events.js';
 import { taskView, type ClaimedTask } from './task-view.js';
 
@@ -24,18 +25,37 @@ export interface ClaimCommand {
   readonly pushed: boolean;
 }
 
+/** What a claim came to. */
+export interface Claimed {
+  /** In claim order. */
+  readonly items: ClaimedTask[];
+  /** The agent that claimed, as it is now. */
+  readonly agent: AgentRow;
+  /** It holds as much as it may: until something of that ends, there is nothing for it. */
+  full: boolean;
+  /** It had room for more, and there was no more on its routes. */
+  exhausted: boolean;
+}
+
+/** Claims of agents whose routes are the same. */
 interface Group {
   readonly routes: readonly Route[];
-  readonly wants: Want[];
-  /** For each want, the commands' position. */
-  readonly positions: number[];
+  readonly asked: Asked[];
+}
+
+/** What one agent wants in this batch, and the positions of the commands that want it. */
+interface Asked {
+  readonly want: Want;
+  readonly by: { readonly position: number; readonly max: number }[];
 }
 
 /** The batch's way with claims: agents are locked with everything else, tasks are picked after the batch's own writes. */
 @Injectable()
-export class ClaimCommands implements BatchHandler<ClaimCommand, ClaimedTask[]> {
+export class ClaimCommands implements BatchHandler<ClaimCommand, Claimed> {
   readonly name = 'claims';
   readonly order = 40;
+  /** However often a request looks, it claims once. */
+  readonly effects = { nameOf: () => 'claim', isEffect: ({ items }: Claimed) => items.length > 0 };
 
   constructor(
     private readonly config: AppConfig,
@@ -60,32 +80,38 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, ClaimedTask[]> 
     commands: readonly ClaimCommand[],
     loaded: readonly (readonly Row[])[],
     batch: Batch,
-  ): Outcome<ClaimedTask[]>[] | Pick<ClaimedTask[]> {
+  ): Outcome<Claimed>[] | Pick<Claimed> {
     // The row's shape is lockAgents' column list.
     const rows = (loaded[0] ?? []) as unknown as readonly AgentRow[];
     const agents = new Map(rows.map((agent) => [rowKey(agent.project_id, agent.id), agent]));
-    const outcomes: Outcome<ClaimedTask[]>[] = commands.map(() => ({ done: [] }));
     const groups = new Map<string, Group>();
-    for (const [position, command] of commands.entries()) {
+    const outcomes = commands.map((command, position): Outcome<Claimed> => {
       const agent = agents.get(rowKey(command.agent.projectId, command.agent.id));
-      if (agent === undefined) {
-        outcomes[position] =
-          batch.mode === 'skip' ? { busy: true } : { refused: notFound('agent', command.agent.id) };
-      } else if (command.sessionEpoch !== undefined && command.sessionEpoch < agent.session_epoch) {
-        outcomes[position] = { refused: staleSession(agent) };
-      } else if (!agent.draining && !(command.pushed && agent.liveness === 'offline')) {
-        this.join(groups, agent, command, position);
+      if (agent === undefined)
+        return batch.mode === 'skip' ? { busy: true } : { refused: notFound('agent', command.agent.id) };
+      try {
+        assertSession(agent, command.sessionEpoch);
+      } catch (refused) {
+        return { refused };
       }
-    }
-    const asked = [...groups.values()];
-    if (asked.length === 0) return outcomes;
+      if (!agent.draining && !(command.pushed && agent.liveness === 'offline'))
+        this.join(groups, agent, command, position);
+      return { done: { items: [], agent, full: false, exhausted: false } };
+    });
+    const all = [...groups.values()];
+    if (all.length === 0) return outcomes;
     return {
-      statements: asked.map(({ wants, routes }) =>
-        claimTasks(wants, routes, batch.now, this.config.leaseSeconds),
+      statements: all.map(({ asked, routes }) =>
+        claimTasks(
+          asked.map(({ want }) => want),
+          routes,
+          batch.now,
+          this.config.leaseSeconds,
+        ),
       ),
       picked: (rowsOfGroups) => {
-        for (const [index, group] of asked.entries()) {
-          // The row's shape is the claim statement's RETURNING list.
+        for (const [index, group] of all.entries()) {
+          // The row's shape is the claim statement's column list.
           this.deal(group, (rowsOfGroups[index] ?? []) as unknown as readonly ClaimedRow[], batch, outcomes);
         }
         return outcomes;
@@ -97,49 +123,66 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, ClaimedTask[]> 
     const routes = this.routes.of(agent);
     if (routes.length === 0) return;
     const key = routes.map((route) => route.id).join(',');
-    const group = groups.get(key) ?? { routes, wants: [], positions: [] };
+    const group = groups.get(key) ?? { routes, asked: [] };
     groups.set(key, group);
-    const want: Want = {
-      agentId: agent.id,
-      agentProject: agent.project_id,
-      sessionEpoch: agent.session_epoch,
-      want: command.max,
-      capacity: Math.min(agent.capacity, command.limit ?? agent.capacity),
-    };
-    const same = group.wants.findIndex(
-      (one) => one.agentId === want.agentId && one.agentProject === want.agentProject,
+    const capacity = Math.min(agent.capacity, command.limit ?? agent.capacity);
+    const by = { position, max: command.max };
+    const same = group.asked.find(
+      ({ want }) => want.agentId === agent.id && want.agentProject === agent.project_id,
     );
-    // Two claims of one agent in one batch: the first gets it all, or its capacity would be counted twice.
-    if (same >= 0) return;
-    group.wants.push(want);
-    group.positions.push(position);
+    if (same === undefined) {
+      const want = {
+        agentId: agent.id,
+        agentProject: agent.project_id,
+        sessionEpoch: agent.session_epoch,
+        want: command.max,
+        capacity,
+      };
+      group.asked.push({ want, by: [by] });
+    } else if (same.want.capacity === capacity) {
+      // Several claims of one agent are one want, or its free capacity would be counted for each. Where their limits
+      // differ, the first goes first: the others are asked again when there is news.
+      same.want.want += command.max;
+      same.by.push(by);
+    }
   }
 
   private deal(
-    group: Group,
+    { asked }: Group,
     rows: readonly ClaimedRow[],
     batch: Batch,
-    outcomes: Outcome<ClaimedTask[]>[],
+    outcomes: readonly Outcome<Claimed>[],
   ): void {
-    const inOrder = rows.toSorted((a, b) => a.rank - b.rank || a.vtime - b.vtime || (a.id < b.id ? -1 : 1));
-    for (const row of inOrder) {
-      const { want_index: wantIndex, ...task } = row;
+    const claimed = asked.map((): ClaimedTask[] => []);
+    for (const row of rows.filter(isTask).toSorted(inClaimOrder)) {
       // The statement has counted this event already.
-      const { events } = eventsOf({ ...task, seq: task.seq - 1 }, [{ type: 'task.assigned' }], null);
+      const { events } = eventsOf({ ...row, seq: row.seq - 1 }, [{ type: 'task.assigned' }], null);
       for (const event of events) batch.record(event);
-      const position = group.positions[wantIndex - 1];
-      const outcome = position === undefined ? undefined : outcomes[position];
-      if (outcome === undefined || !('done' in outcome)) continue;
-      outcome.done.push({
-        ...taskView(task),
-        lease_token: this.leaseTokens.of(task.project_id, task.id, task.attempt),
+      claimed[row.want_index - 1]?.push({
+        ...taskView(row),
+        lease_token: this.leaseTokens.of(row.project_id, row.id, row.attempt),
       });
+    }
+    const rooms = new Map(rows.map((row) => [row.want_index - 1, row.room]));
+    for (const [index, { want, by }] of asked.entries()) {
+      const items = claimed[index] ?? [];
+      const room = rooms.get(index) ?? 0;
+      const full = items.length >= room;
+      const exhausted = items.length < Math.min(want.want, room);
+      for (const { position, max } of by) {
+        const outcome = outcomes[position];
+        if (outcome === undefined || !('done' in outcome)) continue;
+        outcome.done.items.push(...items.splice(0, max));
+        outcome.done.full = full;
+        outcome.done.exhausted = exhausted;
+      }
     }
   }
 }
 
-function staleSession({ id, session_epoch: epoch }: AgentRow): DomainError {
-  return new DomainError('STALE_SESSION', `Agent '${id}' has begun session ${epoch}; this one is over.`, {
-    session_epoch: epoch,
-  });
-}
+type ClaimedTaskRow = ClaimedRow & Task;
+
+const isTask = (row: ClaimedRow): row is ClaimedTaskRow => row.id !== null;
+
+const inClaimOrder = (a: Task, b: Task): number =>
+  a.rank - b.rank || a.vtime - b.vtime || (a.id < b.id ? -1 : 1);

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { AgentDirectory, AgentPresence, type AgentKey, type AgentRow } from '../agents/index.js';
-import { notFound } from '../shared/domain-error.js';
-import { Dispatcher, type Waiter } from './dispatcher.js';
+import { AgentPresence, assertSession, type AgentKey, type AgentRow } from '../agents/index.js';
+import type { Claimed } from './claim-commands.js';
+import { Dispatcher } from './dispatcher.js';
 import type { ClaimedTask } from './task-view.js';
 import { TasksService } from './tasks.service.js';
+import type { Waiter } from './waiters.js';
 
 /** What an agent asks for. */
 export interface Ask {
@@ -18,7 +19,6 @@ export interface Ask {
 export class ClaimsService {
   constructor(
     private readonly dispatcher: Dispatcher,
-    private readonly agents: AgentDirectory,
     private readonly presence: AgentPresence,
     private readonly tasks: TasksService,
   ) {}
@@ -28,22 +28,20 @@ export class ClaimsService {
    * meanwhile is offered again at once.
    */
   async claim(key: AgentKey, ask: Ask, patience: AbortSignal): Promise<ClaimedTask[]> {
-    const items = await this.now(key, ask, patience);
+    const known = ask.waitMs === 0 ? undefined : this.dispatcher.recall(key);
+    if (known !== undefined) return this.wait(known, ask, patience, false);
+    const { items, agent } = await this.now(key, ask, patience);
     if (items.length > 0 || ask.waitMs === 0 || patience.aborted) return items;
-    const agent = await this.agents.find(key.projectId, key.id);
-    if (agent === undefined) throw notFound('agent', key.id);
-    return this.wait(agent, ask, patience);
+    return this.wait(agent, ask, patience, true);
   }
 
   /** What can be claimed at this moment. */
-  async now(key: AgentKey, ask: Ask, patience: AbortSignal): Promise<ClaimedTask[]> {
-    const [items] = await Promise.all([
-      this.dispatcher.claim({ agent: key, max: ask.max, sessionEpoch: ask.sessionEpoch, pushed: false }),
+  async now(key: AgentKey, ask: Ask, patience: AbortSignal, waiter?: Waiter): Promise<Claimed> {
+    const [claimed] = await Promise.all([
+      this.take(key, ask, patience, waiter),
       this.presence.seen(key.projectId, key.id),
     ]);
-    if (!patience.aborted) return items;
-    await this.giveBack(key, items);
-    return [];
+    return claimed;
   }
 
   /** Hands tasks back whose holder never heard of them; the attempts are refunded. */
@@ -56,17 +54,41 @@ export class ClaimsService {
     );
   }
 
-  /** Registers first and claims then, so what becomes claimable in between is not missed. */
-  private async wait(agent: AgentRow, ask: Ask, patience: AbortSignal): Promise<ClaimedTask[]> {
+  private async take(key: AgentKey, ask: Ask, patience: AbortSignal, waiter?: Waiter): Promise<Claimed> {
+    const command = { agent: key, max: ask.max, sessionEpoch: ask.sessionEpoch, pushed: false };
+    const claimed = await this.dispatcher.claim(command, waiter);
+    if (!patience.aborted) return claimed;
+    await this.giveBack(key, claimed.items);
+    return { ...claimed, items: [] };
+  }
+
+  /**
+   * Registers first and claims then, so what becomes claimable in between is not missed. The call is one sign of life,
+   * at its beginning: that it still waits later proves nothing, as who froze or lost its network leaves it open.
+   * @param seen that sign has been noted
+   */
+  private async wait(
+    agent: AgentRow,
+    ask: Ask,
+    patience: AbortSignal,
+    seen: boolean,
+  ): Promise<ClaimedTask[]> {
     const key = { id: agent.id, projectId: agent.project_id };
     const deadline = Date.now() + ask.waitMs;
+    assertSession(agent, ask.sessionEpoch);
     let passOn = (): void => {};
-    for (;;) {
+    // Where nothing is known to wait, a claim would only say so.
+    let mayClaim = !this.dispatcher.hasNothingFor(agent);
+    for (let noted = seen; ; noted = true, mayClaim = true) {
       const news = this.news(agent, deadline - Date.now(), patience);
       try {
-        const items = await this.now(key, ask, patience);
-        if (items.length === 0) passOn();
-        if (items.length > 0 || patience.aborted || Date.now() >= deadline) return items;
+        if (mayClaim) {
+          const { items } = noted
+            ? await this.take(key, ask, patience, news.waiter)
+            : await this.now(key, ask, patience, news.waiter);
+          if (items.length === 0) passOn();
+          if (items.length > 0 || patience.aborted || Date.now() >= deadline) return items;
+        } else if (!noted) await this.presence.seen(key.projectId, key.id);
         passOn = await news.heard;
       } finally {
         news.cancel();
@@ -79,11 +101,11 @@ export class ClaimsService {
     agent: AgentRow,
     waitMs: number,
     patience: AbortSignal,
-  ): { heard: Promise<() => void>; cancel(): void } {
+  ): { waiter: Waiter; heard: Promise<() => void>; cancel(): void } {
     let wake = (_passOn: () => void): void => {};
     const heard = new Promise<() => void>((resolve) => (wake = resolve));
     const ring = (): void => wake(() => {});
-    const waiter: Waiter = { agent, wake };
+    const waiter: Waiter = { agent, full: false, wake };
     const timer = setTimeout(ring, Math.max(waitMs, 0));
     patience.addEventListener('abort', ring, { once: true });
     this.dispatcher.wait(waiter);
@@ -93,6 +115,6 @@ export class ClaimsService {
       patience.removeEventListener('abort', ring);
       this.dispatcher.leave(waiter);
     };
-    return { heard, cancel };
+    return { waiter, heard, cancel };
   }
 }

@@ -1,36 +1,36 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { AgentKey, AgentRow } from '../agents/index.js';
 import { Batcher } from '../platform/database/batcher.js';
+import { Database } from '../platform/database/database.js';
 import { Sweeps } from '../platform/sweeps/sweeps.js';
-import { rowKey } from '../shared/ids.js';
 import { WakeUp } from '../platform/wake-up/wake-up.port.js';
-import { ClaimCommands, type ClaimCommand } from './claim-commands.js';
+import { rowKey } from '../shared/ids.js';
+import { ClaimCommands, type ClaimCommand, type Claimed } from './claim-commands.js';
 import type { Task } from './domain/task.js';
-import { Routes, type RoutedAgent } from './routes.js';
+import { WORK_ON_ROUTES } from './persistence/claim-rows.js';
+import { RouteNews } from './route-news.js';
+import { Routes } from './routes.js';
 import { TaskReactions } from './task-reactions.js';
-import type { ClaimedTask } from './task-view.js';
+import { type Waiter, Waiters } from './waiters.js';
 
 const CHANNEL = 'routes';
 const SWEEP_MS = 500;
 /** Waiters that one hint is passed on to at most; the sweep reaches the others. */
 const ASKED = 16;
-
-/** An agent that waits here for work: a long poll, or a socket that said `ready`. */
-export interface Waiter {
-  readonly agent: RoutedAgent;
-  /** Called when there may be work for it. It claims, and if it found nothing it passes the hint on and comes back. */
-  wake(passOn: () => void): void;
-}
+/** Agents whose last claim is remembered. */
+const REMEMBERED = 10_000;
 
 /**
  * Keeps the agents that wait in this process and wakes as many as there is news for. A wake-up is a hint: who is woken
- * claims like anybody else, and a sweep every 500 ms wakes all, whatever hints were lost.
+ * claims like anybody else, and a sweep every 500 ms looks at the routes of all who wait, whatever hints were lost.
  */
 @Injectable()
 export class Dispatcher implements OnModuleInit {
-  /** In the order they came; a woken waiter leaves and comes back at the end. */
-  private readonly waiters = new Set<Waiter>();
+  private readonly waiters: Waiters;
   /** Routes whose hint comes back to this process, which has acted on it already. */
   private readonly announced = new Set<string>();
+  private readonly agents = new Map<string, AgentRow>();
+  private readonly news = new RouteNews();
 
   constructor(
     private readonly batcher: Batcher,
@@ -38,8 +38,11 @@ export class Dispatcher implements OnModuleInit {
     private readonly routes: Routes,
     private readonly reactions: TaskReactions,
     private readonly wakeUp: WakeUp,
+    private readonly database: Database,
     private readonly sweeps: Sweeps,
-  ) {}
+  ) {
+    this.waiters = new Waiters(routes);
+  }
 
   onModuleInit(): void {
     this.reactions.on('claimable', (tasks) => this.announce(tasks));
@@ -58,8 +61,32 @@ export class Dispatcher implements OnModuleInit {
     );
   }
 
-  claim(command: ClaimCommand): Promise<ClaimedTask[]> {
-    return this.batcher.submit(this.claims, command);
+  /** @param waiter who will wait, should there be nothing; told at once whether it is full, before anything else commits */
+  async claim(command: ClaimCommand, waiter?: Waiter): Promise<Claimed> {
+    const sentAt = this.news.now;
+    const claimed = await this.batcher.submit(this.claims, command);
+    if (claimed.exhausted) {
+      for (const { id } of this.routes.of(claimed.agent)) this.news.exhausted(id, sentAt);
+    }
+    if (waiter !== undefined) waiter.full = claimed.full;
+    const key = rowKey(claimed.agent.project_id, claimed.agent.id);
+    this.agents.delete(key);
+    this.agents.set(key, claimed.agent);
+    for (const oldest of this.agents.keys()) {
+      if (this.agents.size <= REMEMBERED) break;
+      this.agents.delete(oldest);
+    }
+    return claimed;
+  }
+
+  /** An agent as it was at its last claim here: good enough to wait, as every claim looks anew. */
+  recall({ projectId, id }: AgentKey): AgentRow | undefined {
+    return this.agents.get(rowKey(projectId, id));
+  }
+
+  /** Is nothing known that the agent could claim? Then it may wait without asking. */
+  hasNothingFor(agent: AgentRow): boolean {
+    return this.routes.of(agent).every(({ id }) => this.news.isEmpty(id));
   }
 
   /** Register first, then claim: what becomes claimable in between is then not missed. */
@@ -68,34 +95,48 @@ export class Dispatcher implements OnModuleInit {
   }
 
   leave(waiter: Waiter): void {
-    this.waiters.delete(waiter);
+    this.waiters.remove(waiter);
   }
 
   private announce(tasks: readonly Task[]): void {
     const news = new Map<number, number>();
     for (const task of tasks) news.set(task.route, (news.get(task.route) ?? 0) + 1);
     for (const [route, count] of news) {
-      for (let left = count; left > 0; left -= 1) this.wakeForRoute(route, new Set());
+      this.news.announce(route);
+      this.wakeForRoute(route, count, (waiter) => !waiter.full);
       this.announced.add(String(route));
       this.wakeUp.notify(CHANNEL, String(route));
     }
   }
 
-  /** Wakes the next waiter of a route. Who finds nothing (it may be full) passes the hint on to one that was not asked yet. */
-  private wakeForRoute(route: number, asked: Set<string>): void {
-    if (asked.size >= ASKED) return;
-    for (const waiter of this.waiters) {
-      const key = rowKey(waiter.agent.project_id, waiter.agent.id);
-      if (asked.has(key) || !this.routes.of(waiter.agent).some((one) => one.id === route)) continue;
-      asked.add(key);
-      return this.wake(waiter, () => this.wakeForRoute(route, asked));
+  /** Wakes as many waiters of a route as there are tasks. */
+  private wakeForRoute(route: number, count: number, mayTake: (waiter: Waiter) => boolean): void {
+    for (let left = count; left > 0; left -= 1) {
+      if (!this.wakeNext(route, new Set(), mayTake)) return;
     }
   }
 
-  private wakeAgent(agent: { id: string; projectId: string }): void {
-    for (const waiter of this.waiters) {
-      if (waiter.agent.id === agent.id && waiter.agent.project_id === agent.projectId)
-        this.wake(waiter, () => {});
+  /**
+   * Wakes the next waiter of a route. Who finds nothing (it may be full by now) passes the hint on to one that was not
+   * asked yet.
+   * @returns false when there was nobody to wake
+   */
+  private wakeNext(route: number, asked: Set<string>, mayTake: (waiter: Waiter) => boolean): boolean {
+    if (asked.size >= ASKED) return false;
+    for (const waiter of this.waiters.on(route)) {
+      const key = rowKey(waiter.agent.project_id, waiter.agent.id);
+      if (asked.has(key) || !mayTake(waiter)) continue;
+      asked.add(key);
+      this.wake(waiter, () => void this.wakeNext(route, asked, mayTake));
+      return true;
+    }
+    return false;
+  }
+
+  /** A task of the agent ended, so a waiter of its that had no room may have some. */
+  private wakeAgent(agent: AgentKey): void {
+    for (const waiter of this.waiters.ofAgent(agent)) {
+      if (waiter.full) return this.wake(waiter, () => {});
     }
   }
 
@@ -110,16 +151,23 @@ export class Dispatcher implements OnModuleInit {
     }
   }
 
+  /** Wakes for every task that can be claimed by somebody who waits here; also those who had no room when they asked. */
   private async look(): Promise<void> {
     if (this.waiters.size === 0) return;
     await this.routes.refresh();
-    // A woken waiter may be back before the round is over: only those who wait now are woken.
-    const waiting = Array.from(this.waiters);
-    for (const waiter of waiting) this.wake(waiter, () => {});
+    const waited = this.waiters.routes();
+    const work = await this.database.query<{ route: number; n: number }>(WORK_ON_ROUTES, [
+      waited.map((route) => route.project_id),
+      waited.map((route) => route.id),
+    ]);
+    for (const { route, n } of work) {
+      this.news.announce(route);
+      this.wakeForRoute(route, n, () => true);
+    }
   }
 
   private wake(waiter: Waiter, passOn: () => void): void {
-    this.waiters.delete(waiter);
+    this.waiters.remove(waiter);
     waiter.wake(passOn);
   }
 }

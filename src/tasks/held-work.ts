@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
-import { HeldWork } from '../agents/index.js';
+import { HeldWork, type Watch } from '../agents/index.js';
 import { Database } from '../platform/database/database.js';
 import type { Transaction } from '../platform/database/transactor.js';
+import { ANY_PROJECT, rowKey } from '../shared/ids.js';
 import { loseHolder } from './domain/lifecycle.js';
 import { isHeld, type Task } from './domain/task.js';
 import { TaskWriter } from './task-writer.js';
@@ -37,6 +38,26 @@ const RENEW = {
     WHERE t.assigned_agent = $1 AND t.agent_project = $2 AND t.status IN ('assigned', 'in_progress')
       AND t.session_epoch = $3 AND t.id = ANY($4::text[])
     RETURNING t.id`,
+};
+
+/**
+ * Attempts are kept under the task's project: an agent that serves all may be told of a task that a project's agent of the
+ * same id lost, and the other way round. Who never had it has nothing to stop.
+ */
+const REVOKED = {
+  name: 'held-revoked',
+  text: `
+    SELECT w.id, w.project_id, array_agg(DISTINCT lost.task_id) AS tasks
+    FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS w(id, project_id, since)
+    CROSS JOIN LATERAL (
+      SELECT ta.task_id FROM task_attempts ta
+      WHERE ta.agent_id = w.id AND ta.ended_at > w.since AND ta.outcome IN ('cancelled', 'lease_expired', 'timed_out')
+        AND (w.project_id = '${ANY_PROJECT}' OR ta.project_id = w.project_id)
+        AND NOT EXISTS (
+          SELECT FROM tasks t WHERE t.id = ta.task_id AND t.project_id = ta.project_id
+            AND t.assigned_agent = w.id AND t.agent_project = w.project_id AND t.status IN ('assigned', 'in_progress'))
+      ORDER BY ta.ended_at DESC LIMIT 1000) lost
+    GROUP BY w.id, w.project_id`,
 };
 
 /** Who holds what, for the agents to the left. */
@@ -81,5 +102,14 @@ export class TasksHeldWork extends HeldWork {
     const values = [agentId, projectId, sessionEpoch, taskIds, this.config.leaseSeconds];
     const kept = new Set((await this.database.query<{ id: string }>(RENEW, values)).map((row) => row.id));
     return taskIds.filter((id) => !kept.has(id));
+  }
+
+  async revoked(agents: readonly Watch[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const rows = await this.database.query<{ id: string; project_id: string; tasks: string[] }>(REVOKED, [
+      agents.map((agent) => agent.id),
+      agents.map((agent) => agent.projectId),
+      agents.map((agent) => agent.since),
+    ]);
+    return new Map(rows.map((row) => [rowKey(row.project_id, row.id), row.tasks]));
   }
 }

@@ -1,6 +1,7 @@
 import type { LockMode } from '../platform/database/batch.js';
 import type { Statement } from '../platform/database/statement.js';
 import type { Transaction } from '../platform/database/transactor.js';
+import type { TaskKey } from './persistence/task-rows.js';
 
 /** A workflow as a task that belongs to it needs to know it. */
 export interface ParentWorkflow {
@@ -17,8 +18,9 @@ export abstract class ParentWorkflows {
   /** Share-locks the named workflows (ids and project ids pairwise), so that none ends while a task joins it. Rows: {@link ParentWorkflow}. */
   abstract lockShared(ids: readonly string[], projectIds: readonly string[], mode: LockMode): Statement;
   /**
-   * Looks at a workflow some of whose tasks ended: locks it, then its tasks by id, reads the state anew, and starts,
-   * skips or cancels stages, or ends the workflow. Level-triggered: calling it once too often changes nothing.
+   * Looks at a workflow some of whose tasks ended: locks it, reads the state anew, and starts, skips, cancels or undoes
+   * stages, or ends the workflow. Level-triggered: calling it once too often changes nothing.
+   * @returns the tasks that it ended itself: nothing more follows from their end
    */
-  abstract evaluate(tx: Transaction, projectId: string, workflowId: string): Promise<void>;
+  abstract evaluate(tx: Transaction, projectId: string, workflowId: string): Promise<TaskKey[]>;
 }

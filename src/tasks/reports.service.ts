@@ -50,7 +50,7 @@ export class ReportsService {
     const answers = reports.map((report) => this.one(key, report, projects.get(report.task_id) ?? [], each));
     const claimed = claim === undefined ? undefined : this.claims.now(key, { ...claim, waitMs: 0 }, patience);
     const [items, next] = await Promise.all([Promise.all(answers), claimed]);
-    return next === undefined ? { items } : { items, claimed: next };
+    return next === undefined ? { items } : { items, claimed: next.items };
   }
 
   private async one(

@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Database } from '../platform/database/database.js';
 import { ANY_PROJECT } from '../shared/ids.js';
 
-/** Who may take a task. A task that names an agent is for that agent, whatever its type. */
+/** Who may take a task. A task that names an agent is for that agent, whatever its type, once it has the capabilities. */
 export interface RouteKey {
   readonly projectId: string;
   readonly agentType: string;
@@ -41,6 +41,16 @@ const MAKE_ROUTE = {
     ON CONFLICT (project_id, agent_type, capabilities, assigned_agent) DO NOTHING`,
 };
 
+const MAKE_ROUTES = {
+  name: 'routes-make-all',
+  text: `
+    INSERT INTO routes (project_id, agent_type, capabilities, assigned_agent)
+    SELECT DISTINCT k.project_id, k.agent_type, k.capabilities, ''
+    FROM json_to_recordset($1::json) AS k(project_id text, agent_type text, capabilities text[])
+    ORDER BY k.project_id, k.agent_type, k.capabilities
+    ON CONFLICT (project_id, agent_type, capabilities, assigned_agent) DO NOTHING`,
+};
+
 const FIND_ROUTE = {
   name: 'routes-find',
   text: `
@@ -65,6 +75,19 @@ export class Routes implements OnModuleInit {
     await this.refresh();
   }
 
+  /** Makes those routes that are not known yet, none of which names an agent, in one statement: {@link idOf} finds them then. */
+  async prepare(keys: readonly Omit<RouteKey, 'assignedAgent'>[]): Promise<void> {
+    const missing = keys.filter((key) => !this.ids.has(cacheKey({ ...key, assignedAgent: null })));
+    if (missing.length < 2) return;
+    const rows = missing.map(({ projectId, agentType, capabilities }) => ({
+      project_id: projectId,
+      agent_type: agentType,
+      capabilities: [...new Set(capabilities)].toSorted(),
+    }));
+    await this.database.query(MAKE_ROUTES, [JSON.stringify(rows)]);
+    await this.refresh();
+  }
+
   /** The route of a task; made when it is the first of its kind, in a statement of its own: no batch waits for it. */
   async idOf(key: RouteKey): Promise<number> {
     const known = this.ids.get(cacheKey(key));
@@ -78,15 +101,20 @@ export class Routes implements OnModuleInit {
     return route.id;
   }
 
+  /** How many routes are known: it only grows, and a route never changes. */
+  get size(): number {
+    return this.ids.size;
+  }
+
   /** Routes an agent may be given work from. */
   of(agent: RoutedAgent): Route[] {
     const capabilities = new Set(agent.capabilities);
     const inReach = (route: Route): boolean =>
       agent.project_id === ANY_PROJECT || route.project_id === agent.project_id;
-    const open = (this.byType.get(agent.type) ?? []).filter((route) =>
-      route.capabilities.every((one) => capabilities.has(one)),
+    const named = [...(this.byType.get(agent.type) ?? []), ...(this.byAgent.get(agent.id) ?? [])];
+    return named.filter(
+      (route) => inReach(route) && route.capabilities.every((one) => capabilities.has(one)),
     );
-    return [...open, ...(this.byAgent.get(agent.id) ?? [])].filter(inReach);
   }
 
   /** Reads what other processes added. @returns true when there was something */

@@ -94,9 +94,9 @@ export class Settlement implements OnModuleInit, OnApplicationShutdown {
     return this.transactor.run(async (tx) => {
       let ended = [...tasks.values()];
       if (workflowId !== null) {
-        await this.parents.evaluate(tx, projectId, workflowId);
-        // What the evaluation itself ended (skipped, cancelled) needs no second look at the workflow.
+        // Read before the evaluation, which locks no tasks: what ends meanwhile it may not have seen, and is settled next.
         ended = keysOf(await tx.query<Task>(SETTLE_OF_WORKFLOW, [projectId, workflowId]));
+        ended.push(...(await this.parents.evaluate(tx, projectId, workflowId)));
       }
       await this.meetDependents(tx, ended);
       tx.write({ ...SETTLE_MARK, values: columns(ended) });

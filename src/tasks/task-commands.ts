@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
+import { bodyHash } from '../platform/body-hash.js';
 import type { Batch, BatchHandler, LockMode, Outcome } from '../platform/database/batch.js';
 import type { Row, Statement } from '../platform/database/statement.js';
 import { DomainError, notFound } from '../shared/domain-error.js';
@@ -21,6 +22,8 @@ export interface CreateCommand {
   /** The client chose the id, so a task of that id may exist already. */
   readonly chosenId: boolean;
   readonly absentAgent: Surroundings['absentAgent'];
+  /** Why its template refuses it. */
+  readonly refusal: DomainError | undefined;
   readonly source: SourceAgent;
 }
 
@@ -54,6 +57,7 @@ export interface TaskResult {
 export class TaskCommands implements BatchHandler<TaskCommand, TaskResult> {
   readonly name = 'tasks';
   readonly order = 20;
+  readonly effects = { nameOf: effectName, isEffect: () => true };
 
   constructor(
     private readonly config: AppConfig,
@@ -115,13 +119,14 @@ export class TaskCommands implements BatchHandler<TaskCommand, TaskResult> {
   }
 
   private create(
-    { task, absentAgent, source }: CreateCommand,
+    { task, absentAgent, refusal, source }: CreateCommand,
     changes: TaskChanges,
     parents: ReadonlyMap<string, ParentWorkflow>,
     when: { readonly now: string; readonly mode: LockMode; readonly ordinal: number },
   ): Outcome<TaskResult> {
     const stored = changes.find(task.project_id, task.id);
     if (stored !== undefined) return { done: { task: sameBody(stored, task), created: false } };
+    if (refusal !== undefined) throw refusal;
     const workflow = parents.get(rowKey(task.project_id, task.parent_workflow_id ?? ''));
     const mayBeBusy = task.parent_workflow_id !== undefined && workflow === undefined && when.mode === 'skip';
     if (mayBeBusy) return { busy: true };
@@ -163,6 +168,13 @@ export class TaskCommands implements BatchHandler<TaskCommand, TaskResult> {
 interface KeyRow {
   readonly id: string;
   readonly project_id: string;
+}
+
+/** A request creates or changes one task, or reports on several. */
+function effectName(command: TaskCommand): string {
+  if (command.kind !== 'report') return command.kind;
+  const { key, report, attempt } = command;
+  return `report ${rowKey(key.projectId, key.id)} ${bodyHash({ ...report, attempt })}`;
 }
 
 /** The task rows a command has to hold: its own, and those it depends on. */

@@ -4,12 +4,15 @@ import { bodyHash } from '../platform/body-hash.js';
 import { newId } from '../platform/new-id.js';
 import { DomainError } from '../shared/domain-error.js';
 import type { NewTask, Surroundings } from './domain/creation.js';
+import { isObject } from './domain/template.js';
+import { FairRoutes } from './fair-routes.js';
 import { Routes } from './routes.js';
+import { type TemplatedInput, TaskTemplates } from './task-templates.js';
 
 /** A task as it was posted: every field of {@link NewTask} that a client may choose. */
 export type PostedTask = Omit<
   NewTask,
-  'id' | 'project_id' | 'route' | 'body_hash' | 'stage_name' | 'stage_run'
+  'id' | 'project_id' | 'route' | 'body_hash' | 'stage_name' | 'stage_run' | 'template_version'
 > & {
   readonly id?: string;
 };
@@ -17,17 +20,21 @@ export type PostedTask = Omit<
 export interface PlannedTask {
   readonly task: NewTask;
   readonly absentAgent: Surroundings['absentAgent'];
+  /** Why its template refuses it. A task that is stored already is answered whatever its template says now. */
+  readonly refusal: DomainError | undefined;
 }
 
-/** Looks up and draws what a new task needs before its transaction begins: id, route, the agent it names. */
+/** Looks up and draws what a new task needs before its transaction begins: id, route, the agent and the template it names. */
 @Injectable()
 export class TaskPlanner {
   constructor(
     private readonly routes: Routes,
+    private readonly fairness: FairRoutes,
     private readonly agents: AgentDirectory,
+    private readonly templates: TaskTemplates,
   ) {}
 
-  /** Plans one after the other; an agent that several of them name is looked up once. */
+  /** Plans one after the other; an agent or a template that several of them name is looked up once. */
   async planAll(projectId: string, posted: readonly PostedTask[]): Promise<PlannedTask[]> {
     const absences = new Map<string, Promise<Surroundings['absentAgent']>>();
     const absence = (agentId: string): Promise<Surroundings['absentAgent']> => {
@@ -35,8 +42,12 @@ export class TaskPlanner {
       absences.set(agentId, known);
       return known;
     };
+    const inputs = posted.map((one) => one.input_data);
+    const templated = await this.templates.applyAll(projectId, inputs, (n) => `/tasks/${n}/input_data`);
     const planned: PlannedTask[] = [];
-    for (const one of posted) planned.push(await this.plan(projectId, one, undefined, absence));
+    for (const [n, one] of posted.entries()) {
+      planned.push(withTemplate(await this.draw(projectId, one, undefined, absence), templated[n]));
+    }
     return planned;
   }
 
@@ -44,9 +55,21 @@ export class TaskPlanner {
   async plan(
     projectId: string,
     posted: PostedTask,
-    requestCorrelation?: string,
-    absenceOf = (agentId: string) => this.absence(projectId, agentId),
+    requestCorrelation: string | undefined,
   ): Promise<PlannedTask> {
+    const [drawn, [templated]] = await Promise.all([
+      this.draw(projectId, posted, requestCorrelation),
+      this.templates.applyAll(projectId, [posted.input_data], () => '/input_data'),
+    ]);
+    return withTemplate(drawn, templated);
+  }
+
+  private async draw(
+    projectId: string,
+    posted: PostedTask,
+    requestCorrelation: string | undefined,
+    absenceOf = (agentId: string) => this.absence(projectId, agentId),
+  ): Promise<Omit<PlannedTask, 'refusal'>> {
     const id = posted.id ?? newId();
     const dependencies = [...new Set(posted.dependencies ?? [])];
     if (dependencies.includes(id)) {
@@ -58,7 +81,7 @@ export class TaskPlanner {
     const route = await this.routes.idOf({
       projectId,
       agentType: named === undefined ? (posted.agent_type ?? posted.type) : '',
-      capabilities: named === undefined ? (posted.required_capabilities ?? []) : [],
+      capabilities: posted.required_capabilities ?? [],
       assignedAgent: named ?? null,
     });
     const correlation =
@@ -70,6 +93,7 @@ export class TaskPlanner {
       dependencies,
       correlation_id: posted.correlation_id ?? correlation,
       route,
+      fairness_key: await this.fairness.keyFor(route, posted.fairness_key),
       body_hash: bodyHash(posted),
     };
     return { task, absentAgent: named === undefined ? undefined : await absenceOf(named) };
@@ -81,4 +105,16 @@ export class TaskPlanner {
     if (agent !== undefined && agent.liveness !== 'offline') return undefined;
     return { agent_id: agentId, last_seen: agent?.last_seen ?? null, retry_after: 60 };
   }
+}
+
+function withTemplate(
+  { task, absentAgent }: Omit<PlannedTask, 'refusal'>,
+  templated: TemplatedInput | undefined,
+): PlannedTask {
+  const { input_data: input } = task;
+  if (templated === undefined || templated.version === null || !isObject(input))
+    return { task, absentAgent, refusal: templated?.refusal };
+  const { customized, version, refusal } = templated;
+  const made = { ...task, input_data: { ...input, ...customized }, template_version: version };
+  return { task: made, absentAgent, refusal };
 }

@@ -1,27 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { type Envelope, Envelopes, EventLog } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
-import { decodeCursor } from '../platform/http/page.js';
+import { JointRead } from '../platform/database/joint-read.js';
+import { decodeCursor, type PageKey } from '../platform/http/page.js';
 import { notFound } from '../shared/domain-error.js';
-import { ANY_PROJECT } from '../shared/ids.js';
+import { ANY_PROJECT, rowKey } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
 import { hasEnded, isHeld, type EndedAttempt, type Task, type TaskError } from './domain/task.js';
-import { ATTEMPTS_OF_TASK, FIND_TASK, LIST_TASKS, LOCATE_TASKS } from './persistence/task-reads.js';
+import { type ListPage, readPage, TaskList, type TaskFilter } from './persistence/task-list.js';
+import { ATTEMPTS_OF_TASK, FIND_TASKS, LOCATE_TASKS } from './persistence/task-reads.js';
 import type { TaskKey } from './persistence/task-rows.js';
 import { TaskWatch } from './task-watch.js';
-
-export interface TaskFilter {
-  readonly status?: string;
-  readonly type?: string;
-  readonly assigned_agent?: string;
-  readonly parent_workflow_id?: string;
-  readonly priority?: string;
-  readonly correlation_id?: string;
-  readonly created_after?: string;
-  readonly created_before?: string;
-  readonly cursor?: string;
-  readonly limit: number;
-}
 
 /** One attempt of a task; `ended_at` and `outcome` are null while it runs. */
 export interface Attempt {
@@ -36,12 +25,16 @@ export interface Attempt {
 /** Everything that only looks at tasks. */
 @Injectable()
 export class TaskReads {
+  private readonly found: JointRead<TaskKey, Task>;
+
   constructor(
     private readonly database: Database,
     private readonly watch: TaskWatch,
     private readonly log: EventLog,
     private readonly envelopes: Envelopes,
-  ) {}
+  ) {
+    this.found = new JointRead(nameOf, (keys) => this.findAll(keys));
+  }
 
   /**
    * Where an id is: in the caller's project, or, for a `*` token, wherever there is one.
@@ -64,9 +57,15 @@ export class TaskReads {
   }
 
   async get(key: TaskKey): Promise<Task> {
-    const [task] = await this.database.query<Task>(FIND_TASK, [key.id, key.projectId]);
+    const task = await this.found.get(key);
     if (task === undefined) throw notFound('task', key.id);
     return task;
+  }
+
+  private async findAll(keys: readonly TaskKey[]): Promise<ReadonlyMap<string, Task>> {
+    const values = [keys.map((key) => key.id), keys.map((key) => key.projectId)];
+    const tasks = await this.database.query<Task>(FIND_TASKS, values);
+    return new Map(tasks.map((task) => [rowKey(task.project_id, task.id), task]));
   }
 
   /** The task when it has ended, or as it is when the wait is over. */
@@ -75,22 +74,13 @@ export class TaskReads {
   }
 
   /** Rows of one page and one more, newest first. */
-  list(projectId: string, filter: TaskFilter): Promise<Task[]> {
-    const from = decodeCursor(filter.cursor);
-    return this.database.query<Task>(LIST_TASKS, [
-      projectId === ANY_PROJECT ? null : projectId,
-      filter.status,
-      filter.type,
-      filter.assigned_agent,
-      filter.parent_workflow_id,
-      filter.priority,
-      filter.correlation_id,
-      filter.created_after,
-      filter.created_before,
-      from?.createdAt,
-      from?.id,
-      filter.limit + 1,
-    ]);
+  list(
+    projectId: string,
+    { cursor, limit, ...filter }: TaskFilter & { readonly cursor?: string; readonly limit: number },
+  ): Promise<ListPage<Task>> {
+    const project = projectId === ANY_PROJECT ? null : projectId;
+    const list = new TaskList(project, filter, decodeCursor(cursor));
+    return readPage<Task>(list, limit, (sql, values) => this.database.query(sql, values));
   }
 
   /** Every attempt and every event of a task, in order. */
@@ -112,3 +102,7 @@ export class TaskReads {
     return { attempts, events: events.map((event) => this.envelopes.of(event)) };
   }
 }
+
+const nameOf = ({ id, projectId }: TaskKey): string => rowKey(projectId, id);
+
+export const keyOf = (task: Task): PageKey => ({ createdAt: task.created_at, id: task.id });

@@ -16,6 +16,17 @@ import { TaskWriter } from './task-writer.js';
 
 const ENDED = ['completed', 'failed', 'cancelled'];
 
+interface DependencyState {
+  readonly id: string;
+  readonly status: string;
+}
+
+/** May a task be started anew, as far as its dependencies go? Of those that are not kept any more nothing is known. */
+export function dependenciesMet(task: Task, states: readonly DependencyState[]): boolean {
+  const enough = task.on_dependency_failure === 'run' ? ENDED : ['completed'];
+  return states.every(({ id, status }) => !task.dependencies.includes(id) || enough.includes(status));
+}
+
 /** Changes that no batch can hold, each in a transaction of its own: a list of tasks at once, a redrive. */
 @Injectable()
 export class TaskTransactions {
@@ -44,9 +55,10 @@ export class TaskTransactions {
         [...new Set(names)].map((id) => ({ id, projectId })),
       );
       const changes = new TaskChanges(tx, present);
-      const tasks = planned.map(({ task, absentAgent }, ordinal) => {
+      const tasks = planned.map(({ task, absentAgent, refusal }, ordinal) => {
         const stored = changes.find(projectId, task.id);
         if (stored !== undefined) return sameBody(stored, task);
+        if (refusal !== undefined) throw refusal;
         const decision = create(task, {
           now: tx.now,
           ordinal,
@@ -68,12 +80,8 @@ export class TaskTransactions {
     return this.transactor.run(async (tx) => {
       const [task] = await this.writer.lock(tx, [key]);
       if (task === undefined) throw notFound('task', key.id);
-      const states = await tx.query<{ status: string }>(DEPENDENCY_STATES, [
-        key.projectId,
-        task.dependencies,
-      ]);
-      const enough = task.on_dependency_failure === 'run' ? ENDED : ['completed'];
-      const met = states.every(({ status }) => enough.includes(status));
+      const states = await tx.query<DependencyState>(DEPENDENCY_STATES, [key.projectId, task.dependencies]);
+      const met = dependenciesMet(task, states);
       const [redriven = task] = this.writer.applyAll(tx, [task], (one, at) => redrive(one, met, at));
       return redriven;
     });

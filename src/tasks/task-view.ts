@@ -12,12 +12,13 @@ export function taskView(task: Task): TaskView {
     assigned_agent: task.assigned_agent,
     parent_workflow_id: task.parent_workflow_id,
     input_data: task.input_data,
+    template_version: task.template_version,
     dependencies: task.dependencies,
     required_capabilities: task.required_capabilities,
     timeout: task.timeout,
     retry_policy: task.retry_policy,
     not_before: task.not_before,
-    fairness_key: task.fairness_key,
+    fairness_key: task.fairness_key || null,
     on_agent_unavailable: task.on_agent_unavailable,
     on_dependency_failure: task.on_dependency_failure,
     correlation_id: task.correlation_id,
@@ -48,6 +49,7 @@ export interface TaskView extends Pick<
   | 'assigned_agent'
   | 'parent_workflow_id'
   | 'input_data'
+  | 'template_version'
   | 'dependencies'
   | 'required_capabilities'
   | 'timeout'

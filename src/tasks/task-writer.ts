@@ -3,10 +3,10 @@ import { AppConfig } from '../../config/app-config.js';
 import type { Transaction } from '../platform/database/transactor.js';
 import { rowKey } from '../shared/ids.js';
 import { create, type NewTask } from './domain/creation.js';
-import { cancel } from './domain/lifecycle.js';
 import type { Circumstances } from './domain/retry.js';
-import { hasEnded, type Decision, type RetryPolicy, type Priority, type Task } from './domain/task.js';
+import { type Decision, type RetryPolicy, type Priority, type Task } from './domain/task.js';
 import { lockTasks, type TaskKey } from './persistence/task-rows.js';
+import { FairRoutes } from './fair-routes.js';
 import { Routes } from './routes.js';
 import { TaskChanges } from './task-changes.js';
 import { TaskReactions } from './task-reactions.js';
@@ -22,18 +22,13 @@ export interface NewStageTask {
   readonly stageName: string;
   readonly stageRun: number;
   readonly inputData: unknown;
+  /** Of the template that the stage's input names. */
+  readonly templateVersion?: number;
   readonly timeout?: number;
   readonly retryPolicy?: Partial<RetryPolicy>;
   readonly requiredCapabilities?: readonly string[];
   readonly correlationId: string;
 }
-
-const OF_WORKFLOW = {
-  name: 'tasks-of-workflow-lock',
-  text: `
-    SELECT t.* FROM tasks t WHERE t.parent_workflow_id = $1 AND t.project_id = $2
-    ORDER BY t.id, t.project_id FOR UPDATE`,
-};
 
 /** Changes tasks inside somebody's transaction: workflows, settlements, sweeps. Their reactions follow its commit. */
 @Injectable()
@@ -41,11 +36,19 @@ export class TaskWriter {
   constructor(
     private readonly config: AppConfig,
     private readonly routes: Routes,
+    private readonly fairness: FairRoutes,
     private readonly reactions: TaskReactions,
   ) {}
 
   /** Creates the tasks of stages. Their workflow's row is locked by the caller. */
   async create(tx: Transaction, tasks: readonly NewStageTask[]): Promise<void> {
+    await this.routes.prepare(
+      tasks.map(({ projectId, agentType, requiredCapabilities: capabilities = [] }) => ({
+        projectId,
+        agentType,
+        capabilities,
+      })),
+    );
     const planned: NewTask[] = [];
     for (const task of tasks) planned.push(await this.plan(task));
     const changes = new TaskChanges(tx, []);
@@ -55,25 +58,6 @@ export class TaskWriter {
       changes.apply(create(task, around), null);
     }
     this.finish(tx, changes, []);
-  }
-
-  /** Cancels those of the tasks that have not ended. */
-  async cancel(
-    tx: Transaction,
-    projectId: string,
-    taskIds: readonly string[],
-    reason: string,
-  ): Promise<void> {
-    const tasks = await this.lock(
-      tx,
-      taskIds.map((id) => ({ id, projectId })),
-    );
-    this.applyAll(tx, tasks, (task, at) => (hasEnded(task) ? undefined : cancel(task, reason, at)));
-  }
-
-  /** Locks and reads the tasks of a workflow, by id. */
-  ofWorkflow(tx: Transaction, projectId: string, workflowId: string): Promise<Task[]> {
-    return tx.query<Task>(OF_WORKFLOW, [workflowId, projectId]);
   }
 
   /** Locks tasks by id and reads them. */
@@ -125,8 +109,10 @@ export class TaskWriter {
       stage_name: task.stageName,
       stage_run: task.stageRun,
       input_data: task.inputData,
+      template_version: task.templateVersion ?? null,
       correlation_id: task.correlationId,
       route,
+      fairness_key: await this.fairness.keyFor(route, undefined),
       body_hash: '',
       ...(task.priority === undefined ? {} : { priority: task.priority }),
       ...(task.timeout === undefined ? {} : { timeout: task.timeout }),

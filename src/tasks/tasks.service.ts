@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AgentDirectory, AgentPresence } from '../agents/index.js';
+import { AgentDirectory, AgentPresence, assertSession } from '../agents/index.js';
 import { Batcher } from '../platform/database/batcher.js';
 import { cancel, edit, type Edit } from './domain/lifecycle.js';
 import type { Report } from './domain/report.js';
@@ -53,9 +53,11 @@ export class TasksService {
   async report(key: TaskKey, report: FencedReport, actor: Actor, bytes: number): Promise<Task> {
     const { attempt, lease_token: leaseToken, session_epoch: named, ...told } = report;
     const agent = actor.agentId === null ? null : { id: actor.agentId, projectId: actor.projectId };
-    // Only a report that takes its own task in the same step (the seed's way) needs to know the agent's session.
+    // A report that takes its own task in the same step (the seed's way) is of the agent's present session.
     const mayTake = told.status === 'in_progress' && attempt === undefined && leaseToken === undefined;
-    const present = agent !== null && mayTake ? await this.agents.find(agent.projectId, agent.id) : undefined;
+    const asked = agent !== null && (mayTake || named !== undefined);
+    const present = asked ? await this.agents.find(agent.projectId, agent.id) : undefined;
+    if (present !== undefined) assertSession(present, named);
     const reporter = { agent, sessionEpoch: present?.session_epoch ?? named ?? null };
     const command = { kind: 'report' as const, key, report: told, reporter, attempt, leaseToken };
     const [{ task }] = await Promise.all([

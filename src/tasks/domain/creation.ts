@@ -9,6 +9,7 @@ import {
   type TaskStatus,
   utc,
 } from './task.js';
+import { undrawn } from './turn.js';
 
 /** A task to be created, with everything that was looked up or drawn for it before the first try. */
 export interface NewTask {
@@ -22,11 +23,14 @@ export interface NewTask {
   readonly stage_name?: string;
   readonly stage_run?: number;
   readonly input_data?: unknown;
+  /** Of the template that `input_data` names: the version it was checked by. */
+  readonly template_version?: number | null;
   readonly dependencies?: readonly string[];
   readonly required_capabilities?: readonly string[];
   readonly timeout?: number;
   readonly retry_policy?: Partial<RetryPolicy>;
   readonly not_before?: string;
+  /** Empty: it has none, but others on its route have. */
   readonly fairness_key?: string;
   readonly on_agent_unavailable?: 'reject' | 'queue';
   readonly on_dependency_failure?: 'fail' | 'run';
@@ -62,6 +66,7 @@ export function create(task: NewTask, around: Surroundings): Decision {
   const { now } = around;
   const notBefore = task.not_before === undefined ? null : utc(task.not_before);
   const due = notBefore === null || notBefore <= now;
+  const paused = around.workflow?.status === 'paused';
   const priority = task.priority ?? 'normal';
   const created: Task = {
     id: task.id,
@@ -78,6 +83,7 @@ export function create(task: NewTask, around: Surroundings): Decision {
     stage_name: task.stage_name ?? null,
     stage_run: task.stage_run ?? null,
     input_data: task.input_data ?? null,
+    template_version: task.template_version ?? null,
     dependencies: task.dependencies ?? [],
     required_capabilities: task.required_capabilities ?? [],
     timeout: task.timeout ?? 3600,
@@ -97,8 +103,10 @@ export function create(task: NewTask, around: Surroundings): Decision {
     route: task.route,
     rank: RANK[priority],
     // Age in microseconds: tasks of one millisecond keep the order in which they came.
-    vtime: Date.parse(now) * 1000 + around.ordinal,
-    claimable: !blocked && due,
+    vtime:
+      task.fairness_key === undefined ? Date.parse(now) * 1000 + around.ordinal : undrawn(around.ordinal),
+    claimable: !blocked && due && !paused,
+    paused,
     available_at: blocked || due ? null : notBefore,
     assigned_at: null,
     lease_until: null,

@@ -2,6 +2,7 @@ import { DomainError, invalidTransition } from '../../shared/domain-error.js';
 import { afterFailure, ended, queued, type Circumstances } from './retry.js';
 import { assertAllowed } from './task.machine.js';
 import { earlier, isHeld, later, RANK, type Decision, type Priority, type Task, utc } from './task.js';
+import { atTheEnd } from './turn.js';
 
 /** Ends a task on request. The holder learns of it by event and by its next heartbeat; repeating it changes nothing. */
 export function cancel(task: Task, reason: string, { now }: Circumstances): Decision {
@@ -18,7 +19,7 @@ export function cancel(task: Task, reason: string, { now }: Circumstances): Deci
 export function release(task: Task, { now }: Circumstances): Decision {
   assertAllowed('release', task);
   return {
-    task: queued(task, task.not_before, now),
+    task: atTheEnd(queued(task, task.not_before, now)),
     facts: [{ type: 'task.queued', details: { reason: 'dependencies_met' } }],
   };
 }
@@ -57,7 +58,7 @@ export function redrive(task: Task, dependenciesMet: boolean, { now }: Circumsta
     });
   }
   const anew: Task = {
-    ...queued(task, null, now),
+    ...atTheEnd(queued(task, null, now)),
     attempts_forgiven: task.attempt,
     error: null,
     output_data: null,
@@ -82,10 +83,11 @@ export function edit(task: Task, changes: Edit, { now }: Circumstances): Decisio
     throw invalidTransition('task', task.status, 'edited');
   const priority = changes.priority ?? task.priority;
   const notBefore = changes.not_before === undefined ? task.not_before : utc(changes.not_before);
+  const moves = changes.priority !== undefined && RANK[priority] !== task.rank;
   const edited: Task = {
-    ...task,
+    ...(moves ? atTheEnd(task) : task),
     priority,
-    rank: RANK[priority],
+    rank: changes.priority === undefined ? task.rank : RANK[priority],
     timeout: changes.timeout ?? task.timeout,
     metadata: changes.metadata === undefined ? task.metadata : changes.metadata,
     not_before: notBefore,

@@ -115,6 +115,10 @@ function startUnclaimed(
       dependencies: task.dependencies,
     });
   }
+  if (task.paused) {
+    const message = `Workflow '${task.parent_workflow_id}' is paused; its tasks wait until it is resumed.`;
+    throw new DomainError('CONFLICT', message, { workflow_id: task.parent_workflow_id });
+  }
   const claimed: Task = {
     ...task,
     status: 'assigned',
@@ -135,7 +139,9 @@ function startUnclaimed(
 
 /** A report on a task that nobody holds: the answer to a report that was heard before, or a refusal. */
 function repeated(task: Task, report: Report): Decision {
-  const lostLease = task.error?.code === 'LEASE_EXPIRED' || task.error?.code === 'TASK_TIMEOUT';
+  // The error may be that of an earlier attempt: one that was handed back has none.
+  const lostLease =
+    task.error?.attempt === task.attempt && ['LEASE_EXPIRED', 'TASK_TIMEOUT'].includes(task.error.code);
   const retried = task.status === 'queued' && (report.status === 'failed' || report.status === 'queued');
   if (!lostLease && (task.status === report.status || retried)) return { task, facts: [] };
   if (task.status === 'queued' || (lostLease && task.status === 'failed')) throw staleLease(task);
@@ -199,7 +205,6 @@ function handBack(task: Task, at: Circumstances): Decision {
     task: {
       ...queued(task, null, at.now),
       attempts_forgiven: task.attempts_forgiven + 1,
-      error: null,
       progress: null,
     },
     facts: [{ type: 'task.queued', details: { reason: 'handed_back' } }],

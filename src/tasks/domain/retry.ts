@@ -42,7 +42,7 @@ export function queued(task: Task, availableAt: string | null, now: string): Tas
     status: 'queued',
     assigned_agent: task.requested_agent,
     agent_project: null,
-    claimable: due,
+    claimable: due && !task.paused,
     available_at: due ? null : availableAt,
     updated_at: now,
   };
@@ -63,8 +63,9 @@ export function afterFailure(
   },
   { now, random }: Circumstances,
 ): Decision {
-  const { error, outcome } = failure;
-  const attempt: EndedAttempt = { outcome, error };
+  const { outcome } = failure;
+  const error = { ...failure.error, attempt: task.attempt };
+  const attempt: EndedAttempt = { outcome, error: failure.error };
   const policy = task.retry_policy;
   const spent = spentAttempts(task);
   const again =

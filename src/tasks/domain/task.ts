@@ -40,6 +40,8 @@ export interface TaskError {
   /** false: no further attempt, whatever the policy says. */
   readonly retryable?: boolean;
   readonly details?: Readonly<Record<string, unknown>>;
+  /** The attempt that ended so; absent where no attempt did. */
+  readonly attempt?: number;
 }
 
 /** A task as its row holds it; times are ISO 8601 strings of the database clock. */
@@ -60,6 +62,8 @@ export interface Task {
   readonly stage_name: string | null;
   readonly stage_run: number | null;
   readonly input_data: unknown;
+  /** Of the template that `input_data` names: the version it was checked by. */
+  readonly template_version: number | null;
   readonly dependencies: readonly string[];
   readonly required_capabilities: readonly string[];
   /** Seconds from claim to finish, per attempt. */
@@ -82,6 +86,8 @@ export interface Task {
   readonly rank: number;
   readonly vtime: number;
   readonly claimable: boolean;
+  /** Its workflow is paused: it is not claimable, whatever else holds. */
+  readonly paused: boolean;
   readonly available_at: string | null;
   readonly assigned_at: string | null;
   readonly lease_until: string | null;

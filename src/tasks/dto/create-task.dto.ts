@@ -93,7 +93,8 @@ export class CreateTaskDto {
   parent_workflow_id?: string;
 
   @JsonField({
-    about: 'What the agent needs to know.',
+    about:
+      'What the agent needs to know. `template_id` (with `template_version`, default the newest) names a template: `customizations` is checked by its schema, and kept with its defaults.',
     optional: true,
     example: {
       template_id: 'react-crud-template',

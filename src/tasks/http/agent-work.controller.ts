@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Param, Post, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AgentAccess } from '../../agents/index.js';
+import { AgentAccess, AgentDirectory, assertSession } from '../../agents/index.js';
 import { Caller, Named, Scopes, type NamedProject } from '../../auth/index.js';
 import { Patience } from '../../platform/http/patience.decorator.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
@@ -20,6 +20,7 @@ export class AgentWorkController {
     private readonly claims: ClaimsService,
     private readonly reports: ReportsService,
     private readonly access: AgentAccess,
+    private readonly agents: AgentDirectory,
   ) {}
 
   @Post('claim')
@@ -59,6 +60,7 @@ export class AgentWorkController {
     @Req() request: FastifyRequest,
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
     const key = await this.access.actingFor(caller, named, id);
+    if (body.session_epoch !== undefined) assertSession(await this.agents.get(key), body.session_epoch);
     const claim =
       body.claim === undefined
         ? undefined

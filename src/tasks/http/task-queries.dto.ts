@@ -1,4 +1,4 @@
-import { ChoiceField, IdField, IntField, TextField } from '../../platform/http/fields.js';
+import { ChoiceField, IdField, IntField, TextField, TimeField } from '../../platform/http/fields.js';
 import { ListQuery } from '../../platform/http/list-query.dto.js';
 import { PRIORITIES, TASK_STATUSES } from '../domain/task.js';
 import { TYPE_PATTERN } from '../../shared/ids.js';
@@ -24,6 +24,20 @@ export class TaskListQuery extends ListQuery {
 
   @ChoiceField({ about: 'Only this priority.', values: PRIORITIES, optional: true })
   priority?: string;
+
+  @TextField({
+    about: 'Only failed tasks whose error has this code.',
+    max: 128,
+    optional: true,
+    example: 'TASK_TIMEOUT',
+  })
+  error_code?: string;
+
+  @TimeField({ about: 'Only what ended after this time.', optional: true })
+  ended_after?: string;
+
+  @TimeField({ about: 'Only what ended before this time.', optional: true })
+  ended_before?: string;
 }
 
 export class WaitQuery {

@@ -16,6 +16,11 @@ import { PRIORITIES, TASK_STATUSES, type Priority, type TaskStatus } from '../do
 import { RetryPolicyDto } from '../dto/create-task.dto.js';
 import { TaskErrorDto } from '../dto/report-task.dto.js';
 
+class KeptErrorDto extends TaskErrorDto {
+  @IntField({ about: 'The attempt that ended so.', min: 1, max: 2_147_483_647, optional: true })
+  attempt?: number;
+}
+
 /** A task as it is answered (CONTRACT §4). */
 export class TaskDto {
   @IdField({ about: 'Unique in its project.', example: 'task-001' })
@@ -53,6 +58,15 @@ export class TaskDto {
 
   @JsonField({ about: 'What the agent needs to know.', nullable: true })
   input_data: Record<string, unknown> | null;
+
+  @IntField({
+    about: 'Version of the template that `input_data` names, by which it was checked.',
+    min: 1,
+    max: 2_147_483_647,
+    nullable: true,
+    example: 1,
+  })
+  template_version: number | null;
 
   @TextListField({
     about: 'Tasks that have to end before it starts.',
@@ -103,11 +117,11 @@ export class TaskDto {
   @JsonField({ about: 'What was reported last.', nullable: true })
   output_data: Record<string, unknown> | null;
 
-  @NestedField(() => TaskErrorDto, {
-    about: 'Why the last attempt, or the task, ended badly.',
+  @NestedField(() => KeptErrorDto, {
+    about: 'Why the last attempt that ended badly did, or the task.',
     nullable: true,
   })
-  error: TaskErrorDto | null;
+  error: KeptErrorDto | null;
 
   @TimeField({ about: 'As reported.', nullable: true })
   estimated_completion: string | null;

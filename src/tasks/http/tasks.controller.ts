@@ -14,18 +14,22 @@ import {
 import {
   ApiAcceptedResponse,
   ApiCreatedResponse,
+  ApiHeader,
   ApiOkResponse,
   ApiTags,
   ApiOperation,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
+import { givenCorrelationId } from '../../platform/http/correlation.js';
 import { Patience } from '../../platform/http/patience.decorator.js';
-import { ApiPage, pageOf, type Page } from '../../platform/http/page.js';
+import { ApiPage, encodeCursor, pageOf, type Page } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
+import { Rules } from '../../platform/http/rules.decorator.js';
 import { resultOf } from '../domain/result.js';
+import { Explanations } from '../explanations.service.js';
 import { TaskProjects } from '../task-projects.js';
-import { TaskReads } from '../task-reads.service.js';
+import { keyOf, TaskReads } from '../task-reads.service.js';
 import { TaskTransactions } from '../task-transactions.js';
 import { taskView, type TaskView } from '../task-view.js';
 import { TasksService } from '../tasks.service.js';
@@ -33,7 +37,13 @@ import { actorOf, changeOf, sizeOf } from '../task-change.js';
 import { CreateTaskBatchDto, CreateTaskDto } from '../dto/create-task.dto.js';
 import { UpdateTaskDto } from '../dto/report-task.dto.js';
 import { TaskDto, TaskHistoryDto, TaskListAnswer, TaskResultDto } from './task.dto.js';
+import { TaskExplanationDto } from './explanation.dto.js';
 import { TaskListQuery, WaitQuery } from './task-queries.dto.js';
+
+const TASK_RULES = [
+  '`parent_workflow_id` names a workflow of the project (400), `dependencies` name its tasks (412).',
+  '`input_data.template_id` names a template, and `input_data.customizations` is what its schema allows (400).',
+] as const;
 
 @ApiTags('tasks')
 @Controller('api/v1/tasks')
@@ -42,6 +52,7 @@ export class TasksController {
     private readonly tasks: TasksService,
     private readonly transactions: TaskTransactions,
     private readonly reads: TaskReads,
+    private readonly explanations: Explanations,
     private readonly projects: TaskProjects,
   ) {}
 
@@ -49,14 +60,14 @@ export class TasksController {
   @Scopes('tasks:write')
   @ApiCreatedResponse({ type: TaskDto })
   @ApiOkResponse({ type: TaskDto, description: 'The same task was created before.' })
-  @Refuses('AGENT_UNAVAILABLE', 'DEPENDENCY_NOT_MET', 'CONFLICT')
+  @Refuses('AGENT_UNAVAILABLE', 'DEPENDENCY_NOT_MET', 'CONFLICT', 'INVALID_TEMPLATE')
+  @Rules(...TASK_RULES)
   @ApiOperation({ summary: 'Create a task; the same id and body again is answered with the stored one' })
   async create(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
     @Body() body: CreateTaskDto,
     @Query() { wait_ms: waitMs = 0 }: WaitQuery,
-    @Headers('x-correlation-id') correlationId: string | undefined,
     @Patience() patience: AbortSignal,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -64,7 +75,7 @@ export class TasksController {
     const project = await this.projects.forWrite(caller, named, body.parent_workflow_id);
     const { task, created } = await this.tasks.create(project, postedTask(body), actorOf(caller), {
       bytes: sizeOf(request),
-      correlationId,
+      correlationId: givenCorrelationId(request),
     });
     reply.code(created ? 201 : 200).header('location', `/api/v1/tasks/${task.id}`);
     if (waitMs === 0) return taskView(task);
@@ -74,7 +85,8 @@ export class TasksController {
   @Post('batch')
   @Scopes('tasks:write')
   @ApiCreatedResponse({ type: TaskListAnswer })
-  @Refuses('AGENT_UNAVAILABLE', 'DEPENDENCY_NOT_MET', 'CONFLICT')
+  @Refuses('AGENT_UNAVAILABLE', 'DEPENDENCY_NOT_MET', 'CONFLICT', 'INVALID_TEMPLATE')
+  @Rules(...TASK_RULES, 'Ids are given once in a batch, and all tasks go to one project.')
   @ApiOperation({ summary: 'Create up to 1,000 tasks, all or none' })
   async createBatch(
     @Caller() caller: Caller,
@@ -89,14 +101,21 @@ export class TasksController {
   @Get()
   @Scopes('tasks:read')
   @ApiPage(TaskDto)
-  @ApiOperation({ summary: 'List tasks, newest first; status=failed is the dead-letter list' })
+  @ApiOperation({
+    summary: 'List tasks, newest first; status=failed is the dead-letter list',
+    description:
+      'A page may be short, or empty, and still have a `next_cursor`: filters by type, agent, priority and time of the end ' +
+      'look through 20,000 tasks a page.',
+  })
   async list(
     @Caller() caller: Caller,
     @Named() named: NamedProject,
     @Query() query: TaskListQuery,
   ): Promise<Page<TaskView>> {
-    const rows = await this.reads.list(projectForRead(caller, named), query);
-    return pageOf(rows, query.limit, (task) => ({ createdAt: task.created_at, id: task.id }), taskView);
+    const { project_id: _project, ...filter } = query;
+    const { rows, next } = await this.reads.list(projectForRead(caller, named), filter);
+    const page = pageOf(rows, query.limit, keyOf, taskView);
+    return next === undefined ? page : { ...page, next_cursor: encodeCursor(next) };
   }
 
   @Get(':id')
@@ -116,6 +135,16 @@ export class TasksController {
   @Scopes('tasks:execute', 'tasks:write')
   @ApiOkResponse({ type: TaskDto })
   @Refuses('NOT_FOUND', 'CONFLICT', 'INVALID_TRANSITION', 'STALE_LEASE', 'DEPENDENCY_NOT_MET')
+  @Rules(
+    'It says something, and is either a report or an edit: `priority`, `not_before`, `timeout` and `metadata` go alone.',
+    '`error` comes with `status: "failed"`.',
+  )
+  @ApiHeader({
+    name: 'X-Lease-Token',
+    required: false,
+    description: 'Fence: the same as `lease_token` in the body, which goes before it.',
+    schema: { type: 'string' },
+  })
   @ApiOperation({ summary: 'Report on a task that you hold, or edit one that waits' })
   async update(
     @Caller() caller: Caller,
@@ -125,8 +154,8 @@ export class TasksController {
     @Headers('x-lease-token') leaseToken: string | undefined,
     @Req() request: FastifyRequest,
   ): Promise<TaskView> {
-    const key = await this.reads.locate(projectForRead(caller, named), id);
     const change = changeOf(caller, body, leaseToken);
+    const key = await this.reads.locate(projectForRead(caller, named), id);
     if (change.kind === 'edit') return taskView(await this.tasks.edit(key, change.edit, actorOf(caller)));
     return taskView(await this.tasks.report(key, change.report, actorOf(caller), sizeOf(request)));
   }
@@ -184,6 +213,21 @@ export class TasksController {
       status: task.status,
       ...(result === undefined ? {} : { output_data: result.output }),
     };
+  }
+
+  @Get(':id/explain')
+  @Scopes('tasks:read')
+  @ApiOkResponse({ type: TaskExplanationDto })
+  @Refuses('NOT_FOUND', 'CONFLICT')
+  @ApiOperation({ summary: 'Name the rule that keeps a task from running now, with the facts' })
+  async explain(
+    @Caller() caller: Caller,
+    @Named() named: NamedProject,
+    @Param('id') id: string,
+  ): Promise<TaskExplanationDto> {
+    const key = await this.reads.locate(projectForRead(caller, named), id);
+    const { task, explanation } = await this.explanations.of(key);
+    return { task_id: task.id, status: task.status, ...explanation };
   }
 
   @Get(':id/history')

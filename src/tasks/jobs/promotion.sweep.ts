@@ -3,6 +3,7 @@ import { Transactor } from '../../platform/database/transactor.js';
 import { JobQueue } from '../../platform/job-queue/job-queue.port.js';
 import { Sweeps } from '../../platform/sweeps/sweeps.js';
 import type { Task } from '../domain/task.js';
+import { drawTurns } from '../persistence/fairness-rows.js';
 import { TaskReactions } from '../task-reactions.js';
 
 const QUEUE = 'task-wake';
@@ -13,12 +14,15 @@ const PER_LOOK = 500;
 const PROMOTE = {
   name: 'promotion-sweep',
   text: `
-    WITH due AS (
-      SELECT t.id, t.project_id FROM tasks t
+    WITH n AS (
+      SELECT t.id, t.project_id, t.route, t.rank, t.fairness_key, t.vtime, t.created_at, t.paused FROM tasks t
       WHERE t.status = 'queued' AND NOT t.claimable AND t.available_at <= clock_timestamp()
-      ORDER BY t.available_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-    UPDATE tasks t SET claimable = true, available_at = NULL FROM due
-    WHERE t.id = due.id AND t.project_id = due.project_id
+      ORDER BY t.available_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    ), ${drawTurns('NOT n.paused')}
+    UPDATE tasks t SET claimable = NOT t.paused, available_at = NULL, vtime = coalesce(turns.vtime, t.vtime),
+      updated_at = date_trunc('milliseconds', clock_timestamp())
+    FROM n LEFT JOIN turns USING (id, project_id)
+    WHERE t.id = n.id AND t.project_id = n.project_id
     RETURNING t.*`,
 };
 

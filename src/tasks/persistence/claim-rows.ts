@@ -8,14 +8,19 @@ export interface Want {
   readonly agentProject: string;
   readonly sessionEpoch: number;
   /** Tasks it asks for. */
-  readonly want: number;
+  want: number;
   /** Tasks it may hold in all. */
   readonly capacity: number;
 }
 
-/** A picked task, with the index (from 1) of the want it was dealt to. */
-export interface ClaimedRow extends Task {
+/** What a want came to: one row per picked task, or one whose `id` is null. */
+export type ClaimedRow = WantRow & (Task | { readonly id: null });
+
+interface WantRow {
+  /** The want's index, from 1. */
   readonly want_index: number;
+  /** What its agent could hold more, before this claim. */
+  readonly room: number;
 }
 
 /**
@@ -27,7 +32,7 @@ const CLAIM = {
   name: 'tasks-claim',
   text: `
     WITH wants AS (
-      SELECT w.ord, w.agent_id, w.agent_project, w.epoch, least(w.want, w.capacity - held.n) AS free
+      SELECT w.ord, w.agent_id, w.agent_project, w.epoch, w.want, w.capacity - held.n AS room
       FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[]) WITH ORDINALITY
         AS w(agent_id, agent_project, epoch, want, capacity, ord)
       CROSS JOIN LATERAL (
@@ -35,7 +40,7 @@ const CLAIM = {
         WHERE h.assigned_agent = w.agent_id AND h.agent_project = w.agent_project
           AND h.status IN ('assigned', 'in_progress')) held
     ), slots AS (
-      SELECT row_number() OVER (ORDER BY s.round, w.ord) AS n, w.* FROM wants w, generate_series(1, w.free) AS s(round)
+      SELECT row_number() OVER (ORDER BY s.round, w.ord) AS n, w.* FROM wants w, generate_series(1, least(w.want, w.room)) AS s(round)
     ), picked AS (
       SELECT p.* FROM unnest($6::text[], $7::int[]) AS r(project_id, route)
       CROSS JOIN LATERAL (
@@ -45,18 +50,20 @@ const CLAIM = {
         FOR UPDATE SKIP LOCKED) p
     ), dealt AS (
       SELECT p.id, p.project_id, row_number() OVER (ORDER BY p.rank, p.vtime, p.id) AS n FROM picked p
+    ), claimed AS (
+      UPDATE tasks t SET
+        status = 'assigned', claimable = false, available_at = NULL, progress = NULL,
+        attempt = t.attempt + 1, seq = t.seq + 1,
+        assigned_agent = s.agent_id, agent_project = s.agent_project, session_epoch = s.epoch,
+        assigned_at = $8::timestamptz, updated_at = $8::timestamptz,
+        lease_until = $8::timestamptz + make_interval(secs => $9::int),
+        deadline_at = $8::timestamptz + make_interval(secs => t.timeout),
+        check_at = $8::timestamptz + make_interval(secs => least($9::int, t.timeout))
+      FROM dealt d JOIN slots s ON s.n = d.n
+      WHERE t.id = d.id AND t.project_id = d.project_id
+      RETURNING s.ord, t.*
     )
-    UPDATE tasks t SET
-      status = 'assigned', claimable = false, available_at = NULL, progress = NULL,
-      attempt = t.attempt + 1, seq = t.seq + 1,
-      assigned_agent = s.agent_id, agent_project = s.agent_project, session_epoch = s.epoch,
-      assigned_at = $8::timestamptz, updated_at = $8::timestamptz,
-      lease_until = $8::timestamptz + make_interval(secs => $9::int),
-      deadline_at = $8::timestamptz + make_interval(secs => t.timeout),
-      check_at = $8::timestamptz + make_interval(secs => least($9::int, t.timeout))
-    FROM dealt d JOIN slots s ON s.n = d.n
-    WHERE t.id = d.id AND t.project_id = d.project_id
-    RETURNING t.*, s.ord::int AS want_index`,
+    SELECT w.ord::int AS want_index, w.room, c.* FROM wants w LEFT JOIN claimed c ON c.ord = w.ord`,
 };
 
 export function claimTasks(
@@ -80,3 +87,14 @@ export function claimTasks(
     ],
   };
 }
+
+/** How many tasks can be claimed on each of some routes, counted up to 100; routes without any are left out. */
+export const WORK_ON_ROUTES = {
+  name: 'tasks-work-on-routes',
+  text: `
+    SELECT r.route, work.n FROM unnest($1::text[], $2::int[]) AS r(project_id, route)
+    CROSS JOIN LATERAL (
+      SELECT count(*)::int AS n FROM (
+        SELECT 1 FROM tasks t WHERE t.project_id = r.project_id AND t.route = r.route AND t.claimable LIMIT 100) bounded) work
+    WHERE work.n > 0`,
+};

@@ -1,4 +1,5 @@
-import { Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import { Column, Entity, Index, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import { bigintColumn } from '../../platform/database/columns.js';
 
 @Entity('routes', {
   comment:
@@ -10,10 +11,17 @@ import { Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
   'capabilities',
   'assigned_agent',
 ])
+@Index('routes_fair', ['id'], { where: 'fair_from IS NOT NULL' })
 export class RouteEntity {
   @PrimaryGeneratedColumn('identity', { generatedIdentity: 'ALWAYS' }) id: number;
   @Column('text') project_id: string;
   @Column('text') agent_type: string;
   @Column('text', { array: true }) capabilities: string[];
   @Column('text', { default: '' }) assigned_agent: string;
+  @bigintColumn({
+    nullable: true,
+    comment:
+      'Set by the first task with a fairness key: from then on this route goes by virtual time, beginning here.',
+  })
+  fair_from: number | null;
 }

@@ -15,7 +15,7 @@ export const SETTLE_UNSETTLED = {
     ORDER BY t.ended_at LIMIT $1`,
 };
 
-/** All unsettled tasks of a workflow whose rows the evaluation has locked. */
+/** All unsettled tasks of a workflow. */
 export const SETTLE_OF_WORKFLOW = {
   name: 'settle-of-workflow',
   text: `

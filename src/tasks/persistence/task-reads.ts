@@ -1,29 +1,15 @@
 /** SQL of everything that only looks at tasks. */
-export const FIND_TASK = {
+export const FIND_TASKS = {
   name: 'tasks-find',
-  text: 'SELECT t.* FROM tasks t WHERE t.id = $1 AND t.project_id = $2',
+  text: `
+    SELECT t.* FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
+    JOIN tasks t ON t.id = k.id AND t.project_id = k.project_id`,
 };
 
 /** Ids over all projects, for tokens that see all. */
 export const LOCATE_TASKS = {
   name: 'tasks-locate',
   text: 'SELECT t.id, t.project_id FROM tasks t WHERE t.id = ANY($1::text[]) ORDER BY t.id, t.project_id LIMIT 2000',
-};
-
-/**
- * A page, newest first: $1 project (null: all), $2 status, $3 type, $4 agent, $5 workflow, $6 priority, $7 correlation id,
- * $8/$9 created after/before, $10/$11 key of the page before, $12 rows.
- */
-export const LIST_TASKS = {
-  name: 'tasks-list',
-  text: `
-    SELECT t.* FROM tasks t
-    WHERE ($1::text IS NULL OR t.project_id = $1) AND ($2::text IS NULL OR t.status = $2) AND ($3::text IS NULL OR t.type = $3)
-      AND ($4::text IS NULL OR t.assigned_agent = $4) AND ($5::text IS NULL OR t.parent_workflow_id = $5)
-      AND ($6::text IS NULL OR t.priority = $6) AND ($7::text IS NULL OR t.correlation_id = $7)
-      AND ($8::timestamptz IS NULL OR t.created_at > $8) AND ($9::timestamptz IS NULL OR t.created_at < $9)
-      AND ($10::timestamptz IS NULL OR (t.created_at, t.id) < ($10, $11::text))
-    ORDER BY t.created_at DESC, t.id DESC LIMIT $12`,
 };
 
 export const ATTEMPTS_OF_TASK = {

@@ -1,6 +1,7 @@
 import type { LockMode } from '../../platform/database/batch.js';
 import type { Statement } from '../../platform/database/statement.js';
 import type { EndedAttempt, Task } from '../domain/task.js';
+import { drawTurns } from './fairness-rows.js';
 
 /** Where a task is: ids are unique per project. */
 export interface TaskKey {
@@ -35,14 +36,14 @@ export function existingTasks(keys: readonly TaskKey[]): Statement {
 
 /** Columns that never change after the insert. */
 const FIXED = `id text, project_id text, type text, agent_type text, requested_agent text, parent_workflow_id text,
-  stage_name text, stage_run int, input_data jsonb, dependencies text[], required_capabilities text[], retry_policy jsonb,
+  stage_name text, stage_run int, input_data jsonb, template_version int, dependencies text[], required_capabilities text[], retry_policy jsonb,
   fairness_key text, on_agent_unavailable text, on_dependency_failure text, correlation_id text, route int,
   body_hash text, created_at timestamptz`;
 
 /** Columns that a decision may change. */
 const CHANGING = `status text, priority text, assigned_agent text, agent_project text, session_epoch int, timeout int,
   not_before timestamptz, metadata jsonb, progress real, attempt int, attempts_forgiven int, output_data jsonb, error jsonb,
-  estimated_completion timestamptz, rank smallint, vtime bigint, claimable boolean, available_at timestamptz,
+  estimated_completion timestamptz, rank smallint, vtime bigint, claimable boolean, paused boolean, available_at timestamptz,
   assigned_at timestamptz, lease_until timestamptz, deadline_at timestamptz, check_at timestamptz, settled boolean,
   awaited boolean, seq bigint, updated_at timestamptz, started_at timestamptz, ended_at timestamptz`;
 
@@ -56,6 +57,18 @@ const INSERT = {
     SELECT * FROM json_to_recordset($1::json) AS n(${FIXED}, ${CHANGING}) ORDER BY n.id, n.project_id`,
 };
 
+/** For tasks with fairness keys: those that can be claimed get their turn. */
+const INSERT_FAIR = {
+  name: 'tasks-insert-fair',
+  text: `
+    WITH n AS (SELECT * FROM json_to_recordset($1::json) AS n(${FIXED}, ${CHANGING})), ${drawTurns('n.claimable')}
+    INSERT INTO tasks (${names(`${FIXED}, ${CHANGING}`).join(', ')})
+    SELECT ${names(`${FIXED}, ${CHANGING}`)
+      .map((column) => (column === 'vtime' ? 'coalesce(turns.vtime, n.vtime)' : `n.${column}`))
+      .join(', ')}
+    FROM n LEFT JOIN turns USING (id, project_id) ORDER BY n.id, n.project_id`,
+};
+
 const UPDATE = {
   name: 'tasks-update',
   text: `
@@ -66,10 +79,34 @@ const UPDATE = {
     WHERE t.id = n.id AND t.project_id = n.project_id`,
 };
 
+const UPDATE_FAIR = {
+  name: 'tasks-update-fair',
+  text: `
+    WITH n AS (
+      SELECT n.*, t.route, t.fairness_key, t.created_at
+      FROM json_to_recordset($1::json) AS n(id text, project_id text, ${CHANGING})
+      JOIN tasks t ON t.id = n.id AND t.project_id = n.project_id
+    ), ${drawTurns('n.claimable')}
+    UPDATE tasks t SET ${names(CHANGING)
+      .map((column) =>
+        column === 'vtime' ? 'vtime = coalesce(turns.vtime, n.vtime)' : `${column} = n.${column}`,
+      )
+      .join(', ')}
+    FROM n LEFT JOIN turns USING (id, project_id)
+    WHERE t.id = n.id AND t.project_id = n.project_id`,
+};
+
+/** Does one of them need a turn among keys? */
+const isFair = (tasks: readonly Task[]): boolean =>
+  tasks.some((task) => task.claimable && task.fairness_key !== null);
+
+/** Every column but `input_data`, which may be large and never changes. */
+export const COLUMNS_BUT_INPUT = names(`${FIXED}, ${CHANGING}`).filter((column) => column !== 'input_data');
+
 const CHANGING_NAMES = new Set(['id', 'project_id', ...names(CHANGING)]);
 
 export function insertTasks(tasks: readonly Task[]): Statement {
-  return { ...INSERT, values: [JSON.stringify(tasks)] };
+  return { ...(isFair(tasks) ? INSERT_FAIR : INSERT), values: [JSON.stringify(tasks)] };
 }
 
 /** Writes the changing columns of tasks whose rows are locked. */
@@ -77,7 +114,7 @@ export function updateTasks(tasks: readonly Task[]): Statement {
   const rows = tasks.map((task) =>
     Object.fromEntries(Object.entries(task).filter(([name]) => CHANGING_NAMES.has(name))),
   );
-  return { ...UPDATE, values: [JSON.stringify(rows)] };
+  return { ...(isFair(tasks) ? UPDATE_FAIR : UPDATE), values: [JSON.stringify(rows)] };
 }
 
 export function insertDependencies(tasks: readonly Task[]): Statement {

@@ -11,6 +11,9 @@ const HELD = `status IN ('assigned', 'in_progress')`;
 )
 @Check('tasks_priority_check', `priority IN ('low', 'normal', 'high', 'critical')`)
 @Index('tasks_claimable', ['project_id', 'route', 'rank', 'vtime', 'id'], { where: 'claimable' })
+@Index('tasks_by_fairness', ['project_id', 'route', 'rank', 'fairness_key', 'vtime'], {
+  where: 'claimable AND fairness_key IS NOT NULL',
+})
 @Index('tasks_held', ['assigned_agent', 'agent_project'], { where: HELD })
 @Index('tasks_to_check', ['check_at'], { where: HELD })
 @Index('tasks_waiting', ['available_at'], { where: `status = 'queued' AND NOT claimable` })
@@ -23,6 +26,8 @@ const HELD = `status IN ('assigned', 'in_progress')`;
 // TypeORM cannot say DESC.
 @Index('tasks_listed', { synchronize: false })
 @Index('tasks_by_status', { synchronize: false })
+@Index('tasks_by_correlation', { synchronize: false })
+@Index('tasks_by_error', { synchronize: false })
 export class TaskEntity implements Task {
   @PrimaryColumn('text') id: string;
   @PrimaryColumn('text') project_id: string;
@@ -42,12 +47,21 @@ export class TaskEntity implements Task {
   @Column('text', { nullable: true }) stage_name: string | null;
   @Column('int', { nullable: true }) stage_run: number | null;
   @Column('jsonb', { nullable: true }) input_data: unknown;
+  @Column('int', {
+    nullable: true,
+    comment: 'Of the template that input_data names: the version it was checked by.',
+  })
+  template_version: number | null;
   @Column('text', { array: true, default: [] }) dependencies: string[];
   @Column('text', { array: true, default: [] }) required_capabilities: string[];
   @Column('int') timeout: number;
   @Column('jsonb') retry_policy: RetryPolicy;
   @timeColumn({ nullable: true }) not_before: string | null;
-  @Column('text', { nullable: true }) fairness_key: string | null;
+  @Column('text', {
+    nullable: true,
+    comment: 'Empty for a task without a key on a route where others have one; null elsewhere.',
+  })
+  fairness_key: string | null;
   @Column('text') on_agent_unavailable: Task['on_agent_unavailable'];
   @Column('text') on_dependency_failure: Task['on_dependency_failure'];
   @Column('text') correlation_id: string;
@@ -66,6 +80,11 @@ export class TaskEntity implements Task {
   @Column('smallint') rank: number;
   @bigintColumn() vtime: number;
   @Column('boolean') claimable: boolean;
+  @Column('boolean', {
+    default: false,
+    comment: 'Its workflow is paused: it is not claimable, whatever else holds.',
+  })
+  paused: boolean;
   @timeColumn({ nullable: true }) available_at: string | null;
   @timeColumn({ nullable: true }) assigned_at: string | null;
   @timeColumn({ nullable: true }) lease_until: string | null;

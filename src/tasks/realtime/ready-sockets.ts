@@ -4,12 +4,14 @@ import { type Envelope, Envelopes, EventLog, EventRouter, type Session } from '.
 import { Database } from '../../platform/database/database.js';
 import { DomainError, notFound } from '../../shared/domain-error.js';
 import type { LoggedEvent } from '../../shared/domain-event.js';
+import { ANY_PROJECT } from '../../shared/ids.js';
 import { ClaimsService } from '../claims.service.js';
-import { Dispatcher, type Waiter } from '../dispatcher.js';
+import { Dispatcher } from '../dispatcher.js';
 import type { Task } from '../domain/task.js';
 import { LeaseTokens } from '../lease-tokens.js';
 import { ASSIGNED_TO } from '../persistence/task-reads.js';
 import { taskView, type ClaimedTask } from '../task-view.js';
+import type { Waiter } from '../waiters.js';
 
 /** Tasks that one push asks for at most. */
 const AT_ONCE = 100;
@@ -51,7 +53,10 @@ export class ReadySockets implements OnModuleInit {
 
   onModuleInit(): void {
     this.router.onEvents((events) => {
-      for (const event of events) if (event.type === 'task.assigned') this.hear(event);
+      for (const event of events) {
+        if (event.type === 'task.assigned') this.hear(event);
+        else if (event.type === 'task.cancelled') this.tellHolder(event);
+      }
     });
   }
 
@@ -74,6 +79,7 @@ export class ReadySockets implements OnModuleInit {
     const socket: ReadySocket = {
       session,
       agent,
+      full: false,
       claiming: false,
       again: false,
       told: new Map(),
@@ -118,7 +124,8 @@ export class ReadySockets implements OnModuleInit {
   private async push(socket: ReadySocket, limit: number, passOn: () => void): Promise<void> {
     const { agent } = socket;
     const key = { id: agent.id, projectId: agent.project_id };
-    const items = await this.dispatcher.claim({ agent: key, max: AT_ONCE, limit, pushed: true });
+    const command = { agent: key, max: AT_ONCE, limit, pushed: true };
+    const { items } = await this.dispatcher.claim(command, socket);
     if (items.length === 0) passOn();
     for (const item of items) this.deliver(socket, key, item);
   }
@@ -145,6 +152,14 @@ export class ReadySockets implements OnModuleInit {
     }
     for (const { claiming, told } of this.ofAgent.get(event.targetAgent ?? '') ?? []) {
       if (claiming) told.set(key, this.envelopes.of(event));
+    }
+  }
+
+  /** Who was pushed a task hears of its cancel, subscribed or not. */
+  private tellHolder(event: LoggedEvent): void {
+    for (const { agent, session } of this.ofAgent.get(String(event.payload['assigned_agent'])) ?? []) {
+      const inReach = agent.project_id === ANY_PROJECT || agent.project_id === event.projectId;
+      if (inReach) session.send(this.envelopes.of(event));
     }
   }
 

@@ -5,7 +5,11 @@ type Schema = typeof ENV_SCHEMA;
 type ValueOf<V> = V extends EnvVariable<infer T> ? T : never;
 /** Variables without a default may be absent. */
 type Optional =
-  'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'PARLEY_ADMIN_CLIENT_SECRET' | 'PARLEY_JWT_PRIVATE_KEY';
+  | 'DATABASE_URL'
+  | 'DATABASE_DIRECT_URL'
+  | 'REDIS_URL'
+  | 'PARLEY_ADMIN_CLIENT_SECRET'
+  | 'PARLEY_JWT_PRIVATE_KEY';
 type Env = { readonly [K in keyof Schema]: ValueOf<Schema[K]> | (K extends Optional ? undefined : never) };
 
 /** A start-up refusal: one line per wrong variable, the remedy in the line. */

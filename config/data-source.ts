@@ -4,25 +4,35 @@ import { MIGRATIONS } from '../migrations/index.js';
 import { AgentEntity } from '../src/agents/persistence/agent.entity.js';
 import { ClientEntity } from '../src/auth/persistence/client.entity.js';
 import { SigningKeyEntity } from '../src/auth/persistence/signing-key.entity.js';
+import { IdempotencyKeyEntity } from '../src/platform/idempotency/idempotency-key.entity.js';
 import { RouteEntity } from '../src/tasks/persistence/route.entity.js';
 import { TaskEntity } from '../src/tasks/persistence/task.entity.js';
 import { TaskAttemptEntity } from '../src/tasks/persistence/task-attempt.entity.js';
 import { TaskDependencyEntity } from '../src/tasks/persistence/task-dependency.entity.js';
+import { TaskOperationEntity } from '../src/tasks/persistence/task-operation.entity.js';
+import { TemplateEntity } from '../src/tasks/persistence/template.entity.js';
+import { TemplateVersionEntity } from '../src/tasks/persistence/template-version.entity.js';
+import { UnservedTypeEntity } from '../src/tasks/persistence/unserved-type.entity.js';
 import { WorkflowEntity } from '../src/workflows/persistence/workflow.entity.js';
 import { WorkflowStageEntity } from '../src/workflows/persistence/workflow-stage.entity.js';
 
 /**
  * What TypeORM knows of the schema; a test holds it against what the migrations make. `events` is not here, since TypeORM
- * knows no partitions, nor are server_settings and server_pulse, which are a few facts and no things.
+ * knows no partitions, nor are server_settings, server_pulse and log_start, which are a few facts and no things.
  */
 const ENTITIES = [
   AgentEntity,
   ClientEntity,
+  IdempotencyKeyEntity,
   RouteEntity,
   SigningKeyEntity,
   TaskAttemptEntity,
   TaskDependencyEntity,
   TaskEntity,
+  TaskOperationEntity,
+  TemplateEntity,
+  TemplateVersionEntity,
+  UnservedTypeEntity,
   WorkflowEntity,
   WorkflowStageEntity,
 ];

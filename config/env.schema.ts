@@ -1,3 +1,5 @@
+import ipaddr from 'ipaddr.js';
+
 /**
  * Every environment variable Parley reads (CONTRACT §9): its name, what it means, its default and how its text is read.
  * A wrong value stops the start with one line; nothing is guessed.
@@ -42,6 +44,15 @@ function oneOf<T extends string>(about: string, fallback: T, values: readonly T[
   };
 }
 
+const redisUrl = (about: string): EnvVariable<string> => ({
+  about,
+  read(value) {
+    if (!/^rediss?:\/\/./.test(value) || !URL.canParse(value))
+      throw new Error('must be a URL such as redis://127.0.0.1:6379 or rediss://user:password@host:6380');
+    return value;
+  },
+});
+
 function postgresUrl(about: string): EnvVariable<string> {
   return {
     about,
@@ -50,6 +61,24 @@ function postgresUrl(about: string): EnvVariable<string> {
       return value;
     },
   };
+}
+
+/** CIDR blocks, separated by commas. Anything but four whole decimal parts is a typing error, whatever it might mean. */
+const addressBlocks = (about: string): EnvVariable<readonly string[]> => ({
+  about,
+  fallback: '',
+  read(value) {
+    const blocks = value.split(',').map((block) => block.trim());
+    const named = blocks.filter((block) => block !== '');
+    const wrong = named.find((block) => !isBlock(block));
+    if (wrong !== undefined)
+      throw new Error(`must be CIDR blocks such as 10.0.0.0/8,fd00::/8, and '${wrong}' is none`);
+    return named;
+  },
+});
+
+function isBlock(block: string): boolean {
+  return ipaddr.IPv4.isValidCIDRFourPartDecimal(block) || ipaddr.IPv6.isValidCIDR(block);
 }
 
 /** Secrets that stand in examples all over the internet; a start with one of them is refused. */
@@ -73,6 +102,7 @@ export const ENV_SCHEMA = {
   DATABASE_DIRECT_URL: postgresUrl(
     'PostgreSQL past any pooler, for what needs a session; absent: DATABASE_URL',
   ),
+  REDIS_URL: redisUrl('your Redis, for jobs; absent: PostgreSQL does that, too'),
   PARLEY_ROLE: oneOf('what this process does', 'all', ['all', 'api', 'worker']),
   PARLEY_ADMIN_CLIENT_ID: text('client id of the first admin', 'admin'),
   PARLEY_ADMIN_CLIENT_SECRET: secret('secret of the first admin; on the embedded default it may be absent'),
@@ -81,6 +111,15 @@ export const ENV_SCHEMA = {
   ),
   WS_MAX_CONNECTIONS: wholeNumber('sockets at most', 10_000, 1, 1_000_000),
   HEARTBEAT_INTERVAL: wholeNumber('seconds between heartbeats; a lease lasts three', 30, 1, 3600),
+  EVENT_RETENTION_DAYS: wholeNumber(
+    'days that events are kept, and tasks and workflows after their end',
+    30,
+    1,
+    36_500,
+  ),
+  EGRESS_ALLOW: addressBlocks(
+    'CIDR blocks that health checks, callbacks and webhooks may reach though they are not public',
+  ),
   LOG_LEVEL: oneOf('least severity that is logged', 'info', [
     'fatal',
     'error',

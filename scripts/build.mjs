@@ -2,14 +2,21 @@
 // them, the server with its packages in a dozen files. Most of a start is Node reading 2,500 modules; so it takes half.
 // All in a folder of its own first: a build that fails, or a server that starts meanwhile, finds the old dist/ whole.
 import { execFileSync } from 'node:child_process';
-import { renameSync, rmSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
+
+/** Started as a thread from its file, and plain JavaScript: it lies beside whoever starts it. */
+const THREAD = 'src/platform/json-schema/schema-thread.mjs';
 
 const out = `dist-${process.pid}`;
 try {
-  const swc = ['src', 'config', 'migrations', '--out-dir', out, '--ignore', '**/*.spec.ts', '--quiet'];
+  const ignored = ['**/*.spec.ts', '**/*.mjs'].join(',');
+  const swc = ['src', 'config', 'migrations', '--out-dir', out, '--ignore', ignored, '--quiet'];
   execFileSync(process.execPath, ['node_modules/@swc/cli/bin/swc.js', ...swc], { stdio: 'inherit' });
-  await bundle(`${out}/src/main.js`, `${out}/server`);
+  copyFileSync(THREAD, `${out}/${THREAD}`);
+  // Split: what is imported late (TypeORM, BullMQ) stays in files of its own.
+  await bundle({ entryPoints: [`${out}/src/main.js`], outdir: `${out}/server`, splitting: true });
+  await bundle({ entryPoints: [THREAD], outfile: `${out}/server/schema-thread.mjs` });
   rmSync('dist', { recursive: true, force: true });
   renameSync(out, 'dist');
 } finally {
@@ -17,13 +24,10 @@ try {
 }
 
 /** @throws with what could not be resolved, after saying it on stderr */
-async function bundle(entry, outdir) {
+async function bundle(what) {
   await build({
-    entryPoints: [entry],
-    outdir,
+    ...what,
     bundle: true,
-    // What is imported late (TypeORM, BullMQ) stays in files of its own.
-    splitting: true,
     platform: 'node',
     format: 'esm',
     target: 'node20',

@@ -11,9 +11,11 @@ const below = (folder) =>
 const changedAt = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 const newest = (files) => Math.max(...files.map(changedAt));
 
-const sources = SOURCES.flatMap(below).filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'));
+const sources = SOURCES.flatMap(below).filter(
+  (file) => /\.(ts|mjs)$/.test(file) && !file.endsWith('.spec.ts'),
+);
 const outputs = new Set(
-  SOURCES.flatMap((folder) => below(join('dist', folder))).filter((file) => file.endsWith('.js')),
+  SOURCES.flatMap((folder) => below(join('dist', folder))).filter((file) => /\.m?js$/.test(file)),
 );
 const recipe = newest(['.swcrc', 'package.json', 'scripts/build.mjs']);
 

@@ -5,6 +5,7 @@ import { AuthModule } from './auth/index.js';
 import { EventsModule } from './events/index.js';
 import { DatabaseConnection } from './platform/database/database-connection.js';
 import { DatabaseModule } from './platform/database/database.module.js';
+import { EgressModule } from './platform/egress/egress.module.js';
 import { HealthModule } from './platform/health/health.module.js';
 import { JobQueueModule } from './platform/job-queue/job-queue.module.js';
 import { WakeUpModule } from './platform/wake-up/wake-up.module.js';
@@ -24,6 +25,7 @@ export class AppModule {
         DatabaseModule,
         WakeUpModule,
         JobQueueModule,
+        EgressModule,
         AuthModule,
         EventsModule,
         AgentsModule,

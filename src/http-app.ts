@@ -4,6 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { Logger } from 'pino';
 import type { AppConfig } from '../config/app-config.js';
 import { Drain } from './platform/health/drain.service.js';
+import { installAdmission } from './platform/http/admission.js';
 import { AllowedMethods } from './platform/http/allowed-methods.js';
 import { installBodyParsers } from './platform/http/body-parsers.js';
 import { ErrorFilter } from './platform/http/error.filter.js';
@@ -11,7 +12,9 @@ import { EventCursor } from './platform/http/event-cursor.port.js';
 import { fastifyOptions } from './platform/http/fastify-options.js';
 import { installHooks } from './platform/http/hooks.js';
 import { serveOpenApi } from './platform/http/openapi.js';
+import { installIdempotency } from './platform/http/idempotency.js';
 import { createLog, NestLog } from './platform/http/server-log.js';
+import { watchConnections } from './platform/http/socket-refusal.js';
 import { ValidationPipe } from './platform/http/validation.pipe.js';
 
 /**
@@ -38,8 +41,11 @@ export function furnish(app: NestFastifyApplication, log: Logger): NestFastifyAp
   const fastify = app.getHttpAdapter().getInstance();
   const allowed = new AllowedMethods();
   fastify.addHook('onRoute', ({ url, method }) => allowed.add(url, [method].flat()));
+  watchConnections(fastify.server);
   installHooks(fastify, { log, drain: app.get(Drain), cursor: eventCursorOf(app) });
+  installAdmission(fastify);
   installBodyParsers(fastify);
+  installIdempotency(fastify, (request) => request.caller?.clientId);
   app.useGlobalFilters(new ErrorFilter(allowed));
   app.useGlobalPipes(new ValidationPipe());
   serveOpenApi(app);

@@ -13,6 +13,9 @@ import { Drain } from './platform/health/drain.service.js';
 const POSTGRES_LINE = /\b(LOG|ERROR|WARNING|DETAIL|HINT|STATEMENT|CONTEXT): /;
 const GRAVE = /\b(FATAL|PANIC): /;
 
+/** Connections that may wait to be accepted: a fleet that comes back comes at once. The kernel may allow less. */
+const BACKLOG = 4_096;
+
 /** A server process from Postgres up to HTTP, and down again: Postgres is there before the application and goes after it. */
 export class Server {
   private postgres: OpenPostgres | undefined;
@@ -37,7 +40,9 @@ export class Server {
     const { HOST: host, PORT: wanted, DATABASE_URL: url } = config.env;
     await app.init();
     // Not by Nest's own listen, which logs what fails before we can say it in one line.
-    if (config.servesApi) await app.getHttpAdapter().getInstance().listen({ host, port: wanted });
+    if (config.servesApi) {
+      await app.getHttpAdapter().getInstance().listen({ host, port: wanted, backlog: BACKLOG });
+    }
     return banner({
       host,
       port: config.servesApi ? portOf(app) : undefined,

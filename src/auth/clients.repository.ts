@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../platform/database/database.js';
+import { Transactor } from '../platform/database/transactor.js';
 import type { PageKey } from '../platform/http/page.js';
 import { DomainError } from '../shared/domain-error.js';
 import {
@@ -57,16 +58,24 @@ const UPSERT_ADMIN = {
 
 @Injectable()
 export class ClientsRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly transactor: Transactor,
+  ) {}
 
-  /** @throws DomainError CONFLICT when the client id is taken */
-  async create(client: NewClient, credential: Credential): Promise<{ created_at: string }> {
-    const values = clientValues(client, credential);
-    const [row] = await this.database.query<{ created_at: string }>(INSERT_CLIENT, values);
-    if (row === undefined) {
-      throw new DomainError('CONFLICT', 'This client id is taken.', { client_id: client.clientId });
-    }
-    return row;
+  /**
+   * @returns the client with its secret, in the transaction: a repeated request gets the same ones
+   * @throws DomainError CONFLICT when the client id is taken
+   */
+  create(client: NewClient, credential: Credential): Promise<ClientRow & { client_secret: string }> {
+    return this.transactor.run(async (tx) => {
+      const values = clientValues(client, credential);
+      const [row] = await tx.query<ClientRow>(INSERT_CLIENT, values);
+      if (row === undefined) {
+        throw new DomainError('CONFLICT', 'This client id is taken.', { client_id: client.clientId });
+      }
+      return { ...row, client_secret: credential.secret };
+    });
   }
 
   async find(clientId: string): Promise<(ClientRow & { secret_hash: Buffer }) | undefined> {

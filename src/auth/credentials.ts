@@ -48,7 +48,7 @@ export const INSERT_CLIENT: Sql = {
   text: `INSERT INTO clients (client_id, project_id, name, kind, agent_id, scope, secret_hash, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, date_trunc('milliseconds', clock_timestamp()))
     ON CONFLICT (client_id) DO NOTHING
-    RETURNING client_id, created_at`,
+    RETURNING client_id, project_id, name, kind, agent_id, scope, created_at`,
 };
 
 /** Values: client id, hash of the new secret. Answers with the client id if there is such a client. */

@@ -1,5 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { ApiHeader, ApiQuery } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { PROJECT_HEADER } from '../platform/http/project-header.js';
 import { DomainError, notFound, validationFailed } from '../shared/domain-error.js';
 import { ANY_PROJECT, DEFAULT_PROJECT, ID_PATTERN } from '../shared/ids.js';
 import type { Caller } from './caller.js';
@@ -45,10 +47,26 @@ export function projectForRead(caller: Caller, named: NamedProject): string {
 }
 
 /** What the request says about its project, as a parameter of a route. */
-export const Named = createParamDecorator((_data: unknown, context: ExecutionContext): NamedProject => {
-  const { body, query, headers } = context.switchToHttp().getRequest<FastifyRequest>();
-  return { body: projectIdIn(body), query: projectIdIn(query), header: headers['x-project-id'] };
-});
+export const Named = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): NamedProject => {
+    const { body, query, headers } = context.switchToHttp().getRequest<FastifyRequest>();
+    return { body: projectIdIn(body), query: projectIdIn(query), header: headers['x-project-id'] };
+  },
+  [documentNamed],
+);
+
+/** Shows in OpenAPI how a project is named. */
+function documentNamed(target: object, method: string | symbol | undefined): void {
+  const descriptor = method === undefined ? undefined : Object.getOwnPropertyDescriptor(target, method);
+  if (method === undefined || descriptor === undefined) return;
+  const shape = {
+    required: false,
+    description: 'Project, for tokens that see all.',
+    schema: { type: 'string', pattern: ID_PATTERN.source },
+  } as const;
+  ApiQuery({ name: 'project_id', ...shape })(target, method, descriptor);
+  ApiHeader({ name: PROJECT_HEADER, ...shape })(target, method, descriptor);
+}
 
 function projectIdIn(source: unknown): unknown {
   return typeof source === 'object' && source !== null && 'project_id' in source
@@ -57,8 +75,8 @@ function projectIdIn(source: unknown): unknown {
 }
 
 function firstNamed({ body, query, header }: NamedProject): string | undefined {
-  const named = [body, query, header].find((one) => one !== undefined && one !== null);
-  if (named === undefined) return undefined;
-  if (typeof named === 'string' && ID_PATTERN.test(named)) return named;
-  throw validationFailed([{ path: '/project_id', message: 'is not an id' }]);
+  const named = [body, query, header].filter((one) => one !== undefined && one !== null);
+  const ids = named.filter((one) => typeof one === 'string').filter((one) => ID_PATTERN.test(one));
+  if (ids.length < named.length) throw validationFailed([{ path: '/project_id', message: 'is not an id' }]);
+  return ids[0];
 }

@@ -7,7 +7,7 @@ import { encodeCursor, type Cursor } from './domain/cursor.js';
 import {
   AFTER,
   AGGREGATE,
-  END,
+  BOUNDS,
   EPOCH,
   LATEST,
   PROJECT_PAGE,
@@ -17,7 +17,7 @@ import {
 
 const HISTORY = 1_000;
 
-/** Where a reader goes on, and what it missed on the way: `gap` says that its cursor is of another log, or past the end. */
+/** Where a reader goes on, and what it missed on the way: `gap` says that its cursor is of another log, past the end, or older than the retention. */
 export interface Resumption {
   readonly pos: number;
   readonly gap: { readonly from: string; readonly to: string } | undefined;
@@ -40,10 +40,15 @@ export class EventLog implements OnModuleInit {
     if (this.epoch === '') throw new Error('the log has no epoch');
   }
 
-  /** The position of the newest event; 0 in an empty log. */
+  /** `start`: up to and with this position events are not kept any more. `end`: the position of the newest. */
+  async bounds(): Promise<{ readonly start: number; readonly end: number }> {
+    const [row] = await this.database.query<{ start: number; end: number }>(BOUNDS);
+    return row ?? { start: 0, end: 0 };
+  }
+
+  /** The position of the newest event; 0 in a log that never had one. */
   async end(): Promise<number> {
-    const [row] = await this.database.query<{ pos: number | null }>(END);
-    return row?.pos ?? 0;
+    return (await this.bounds()).end;
   }
 
   /** Events of all projects after a position, in order. */
@@ -85,12 +90,21 @@ export class EventLog implements OnModuleInit {
     return encodeCursor({ epoch: this.epoch, pos });
   }
 
-  /** Where a cursor leads: in a foreign log to the beginning of this one, past the end to the end; both are a gap. */
+  /**
+   * Where a cursor leads: in a foreign log, or from before the retention, to the beginning of this one; past the end to
+   * the end. All these are a gap. A reader that is given a position has a minute to read its next page from there:
+   * that long, nothing after it is dropped.
+   */
   async resume(cursor: Cursor): Promise<Resumption> {
-    if (cursor.epoch !== this.epoch)
-      return { pos: 0, gap: { from: encodeCursor(cursor), to: this.cursor(0) } };
-    const end = await this.end();
-    if (cursor.pos <= end) return { pos: cursor.pos, gap: undefined };
-    return { pos: end, gap: { from: encodeCursor(cursor), to: this.cursor(end) } };
+    const { start, end } = await this.bounds();
+    const isKnown = cursor.epoch === this.epoch && start <= cursor.pos && cursor.pos <= end;
+    if (isKnown) return { pos: cursor.pos, gap: undefined };
+    const pos = cursor.epoch === this.epoch && cursor.pos > end ? end : start;
+    return { pos, gap: { from: encodeCursor(cursor), to: this.cursor(pos) } };
+  }
+
+  /** As {@link resume}, for a reader that is on its way. */
+  resumeAt(pos: number): Promise<Resumption> {
+    return this.resume({ epoch: this.epoch, pos });
   }
 }

@@ -47,7 +47,9 @@ export class EventPages {
   async read(ask: PageAsk, patience: AbortSignal): Promise<EventPage> {
     const deadline = Date.now() + ask.waitMs;
     const { pos, gap } =
-      ask.after === undefined ? { pos: 0, gap: undefined } : await this.log.resume(decodeCursor(ask.after));
+      ask.after === undefined
+        ? { pos: (await this.log.bounds()).start, gap: undefined }
+        : await this.log.resume(decodeCursor(ask.after));
     let found = await this.scan(ask, pos, patience);
     const isOver = (): boolean => Date.now() >= deadline || patience.aborted;
     while (found.items.length === 0 && gap === undefined && !found.cut && !isOver()) {

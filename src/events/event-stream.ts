@@ -66,6 +66,10 @@ export class EventStreams {
     if (gap !== undefined && !stream.closed) stream.spec.gap(gap);
     let from = pos;
     while (!stream.closed && from < this.router.reached) {
+      // A slow reader may be overtaken by the retention.
+      const overtaken = await this.log.resumeAt(from);
+      if (overtaken.gap !== undefined) stream.spec.gap(overtaken.gap);
+      from = overtaken.pos;
       const upTo = this.router.reached;
       const page = await this.log.page(stream.projectId, from, upTo, PAGE);
       for (const event of page) {

@@ -7,6 +7,7 @@ import { EventPages } from './event-pages.service.js';
 import { EventRouter } from './event-router.js';
 import { EventStreams } from './event-stream.js';
 import { EventsController } from './http/events.controller.js';
+import { LogUpkeepSweep } from './jobs/log-upkeep.sweep.js';
 import { Messages } from './realtime/messages.js';
 import { SocketServer } from './realtime/socket-server.js';
 import { SocketSubscriptions } from './realtime/subscriptions.js';
@@ -23,6 +24,7 @@ import { RouterCursor } from './router-cursor.js';
     EventPages,
     EventRouter,
     EventStreams,
+    LogUpkeepSweep,
     Messages,
     SocketServer,
     SocketSubscriptions,

@@ -8,25 +8,44 @@ import { DatabaseConnection } from '../../src/platform/database/database-connect
 /** A Postgres connection on a wire that a test can cut at the worst moment. */
 export interface PostgresProxy {
   readonly connection: DatabaseConnection;
+  /** Where it listens, in the terms of a connection's settings. */
+  readonly place: { readonly host: string; readonly port: number };
   /** The next COMMIT reaches the server and is done, but its answer never reaches the client: the wire is cut. */
   cutAfterNextCommit(): void;
   /** The next COMMIT never reaches the server: the wire is cut before it. */
   cutBeforeNextCommit(): void;
+  /** From now on no connection says or hears anything; none is closed, as when a network or a server stands still. */
+  standStill(): void;
+  /** New connections work; those that stood still stay dead. */
+  goOn(): void;
   close(): Promise<void>;
 }
 
 const COMMIT_STATEMENT = Buffer.from('commit/');
 const COMMIT_DONE = Buffer.from('COMMIT\0');
 
-/** Stands between a client and the Postgres behind `target`, on a Unix socket of its own. */
-export async function startPostgresProxy(target: DatabaseConnection): Promise<PostgresProxy> {
+type Cut = 'after' | 'before' | undefined;
+
+/**
+ * Stands between a client and the Postgres behind `target`, on a Unix socket of its own.
+ * @param fate asked at each COMMIT: whether, and when, its wire is cut
+ */
+export async function startPostgresProxy(
+  target: DatabaseConnection,
+  fate: () => Cut = () => undefined,
+): Promise<PostgresProxy> {
   const settings = target.direct('proxy');
   const folder = await mkdtemp(join(tmpdir(), 'parley-wire-'));
+  const place = { host: folder, port: 5432 };
   const sockets = new Set<Socket>();
-  let cut: 'after' | 'before' | undefined;
+  let next: Cut;
+  let still = false;
 
   const server: Server = createServer((client) => {
     const upstream = connect(upstreamOf(settings));
+    /** What becomes of the COMMIT that is on its way. */
+    let cut: Cut;
+    let isDead = false;
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => {});
@@ -37,24 +56,31 @@ export async function startPostgresProxy(target: DatabaseConnection): Promise<Po
       });
     }
     client.on('data', (data) => {
-      if (cut === 'before' && data.includes(COMMIT_STATEMENT)) {
-        cut = undefined;
-        upstream.destroy();
-      } else upstream.write(data);
+      isDead ||= still;
+      if (isDead) return;
+      if (data.includes(COMMIT_STATEMENT)) {
+        cut = next ?? fate();
+        next = undefined;
+      }
+      if (cut === 'before') upstream.destroy();
+      else upstream.write(data);
     });
     upstream.on('data', (data) => {
-      if (cut === 'after' && data.includes(COMMIT_DONE)) {
-        cut = undefined;
-        client.destroy();
-      } else client.write(data);
+      isDead ||= still;
+      if (isDead) return;
+      if (cut === 'after' && data.includes(COMMIT_DONE)) client.destroy();
+      else client.write(data);
     });
   });
   await new Promise<void>((resolve) => server.listen(join(folder, '.s.PGSQL.5432'), resolve));
 
   return {
-    connection: new DatabaseConnection({ ...settings, host: folder, port: 5432 }),
-    cutAfterNextCommit: () => (cut = 'after'),
-    cutBeforeNextCommit: () => (cut = 'before'),
+    connection: new DatabaseConnection({ ...settings, ...place }),
+    place,
+    cutAfterNextCommit: () => (next = 'after'),
+    cutBeforeNextCommit: () => (next = 'before'),
+    standStill: () => (still = true),
+    goOn: () => (still = false),
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -14,6 +14,8 @@ interface Options {
   /** PARLEY_DATA_DIR; may be left out with DATABASE_URL. */
   readonly dataDir?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another build's entry; default: `dist/server/main.js`. */
+  readonly main?: string;
 }
 
 const running = new Set<ChildProcess>();
@@ -29,8 +31,8 @@ export class ServerProcess {
   private text = '';
   private exit: Exit | undefined;
 
-  constructor({ dataDir, env = {} }: Options) {
-    this.child = spawn(process.execPath, [join(process.cwd(), 'dist/server/main.js')], {
+  constructor({ dataDir, env = {}, main = join(process.cwd(), 'dist/server/main.js') }: Options) {
+    this.child = spawn(process.execPath, [main], {
       // Nothing of the caller's own configuration reaches it.
       env: {
         PATH: process.env['PATH'],

@@ -1,14 +1,15 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ApiPage, decodeCursor, type Page, pageOf } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
+import { Rules } from '../../platform/http/rules.decorator.js';
 import { newId } from '../../platform/new-id.js';
 import { notFound, validationFailed } from '../../shared/domain-error.js';
 import { ANY_PROJECT } from '../../shared/ids.js';
 import { type ClientRow, ClientsRepository } from '../clients.repository.js';
 import { newCredential } from '../credentials.js';
-import { ADMIN, formatScopes, parseScopes, type Scope, SCOPES } from '../scopes.js';
+import { ADMIN, parseScopes, type Scope, SCOPES } from '../scopes.js';
 import { Scopes } from '../scopes.decorator.js';
 import { ClientResource, ClientsQuery, CreateClient, CreatedClient } from './clients.dto.js';
 
@@ -21,6 +22,7 @@ export class ClientsController {
   @Scopes('admin')
   @ApiOperation({ summary: 'Make a client; its secret is shown this once' })
   @ApiCreatedResponse({ type: CreatedClient })
+  @Rules('`scope` holds scopes that exist; `admin` needs the project `*`.')
   async create(
     @Body() body: CreateClient,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -34,20 +36,10 @@ export class ClientsController {
       agentId: null,
       scopes,
     };
-    const credential = newCredential();
-    const { created_at } = await this.clients.create(client, credential);
-    reply.header('Location', `/api/v1/auth/clients/${client.clientId}`);
+    const created = await this.clients.create(client, newCredential());
+    reply.header('Location', `/api/v1/auth/clients/${created.client_id}`);
     reply.header('Cache-Control', 'no-store');
-    return {
-      client_id: client.clientId,
-      client_secret: credential.secret,
-      name: client.name,
-      project_id: client.projectId,
-      kind: client.kind,
-      agent_id: null,
-      scope: formatScopes(scopes),
-      created_at,
-    };
+    return created;
   }
 
   @Get()
@@ -75,6 +67,11 @@ export class ClientsController {
   @HttpCode(204)
   @ApiOperation({ summary: 'Remove a client: it gets no more tokens' })
   @ApiNoContentResponse()
+  @ApiParam({
+    name: 'id',
+    schema: { type: 'string', minLength: 1, maxLength: 300 },
+    example: 'proj-456/agent-001',
+  })
   @Refuses('NOT_FOUND')
   async delete(@Param('id') id: string): Promise<void> {
     if (!(await this.clients.delete(id))) throw notFound('client', id);

@@ -15,6 +15,19 @@ export function encodeCursor({ epoch, pos }: Cursor): string {
 
 /** @throws DomainError VALIDATION_FAILED for what was not made here */
 export function decodeCursor(text: string, path = '/after'): Cursor {
+  const cursor = cursorIn(text);
+  if (cursor === undefined) throw validationFailed([{ path, message: NOT_OURS }]);
+  return cursor;
+}
+
+/** What is wrong with a cursor that a field holds, or nothing. */
+export function eventCursorCheck(value: unknown): string | undefined {
+  return typeof value === 'string' && cursorIn(value) !== undefined ? undefined : NOT_OURS;
+}
+
+const NOT_OURS = 'is not an event cursor';
+
+function cursorIn(text: string): Cursor | undefined {
   const [version, epoch, pos, ...rest] = Buffer.from(text, 'base64url').toString().split('.');
   const isOurs =
     version === VERSION &&
@@ -22,6 +35,5 @@ export function decodeCursor(text: string, path = '/after'): Cursor {
     pos !== undefined &&
     /^\d{1,15}$/.test(pos) &&
     rest.length === 0;
-  if (!isOurs) throw validationFailed([{ path, message: 'is not an event cursor' }]);
-  return { epoch, pos: Number(pos) };
+  return isOurs ? { epoch, pos: Number(pos) } : undefined;
 }

@@ -1,19 +1,22 @@
 import { ApiExtraModels, ApiProperty, getSchemaPath } from '@nestjs/swagger';
-import { IdField, IntField, TextField, TextListField } from '../../platform/http/fields.js';
+import { CursorField, IdField, IntField, TextField, TextListField } from '../../platform/http/fields.js';
+import { eventCursorCheck } from '../domain/cursor.js';
+import { TOPIC_PATTERN } from '../domain/topic-pattern.js';
 
 export class EventsQuery {
   @TextListField({
     about: 'Topic patterns, comma-separated; without them everything.',
     max: 50,
     maxLength: 512,
+    pattern: TOPIC_PATTERN,
     optional: true,
     example: ['task.*.completed'],
   })
   topics?: string[];
 
-  @TextField({
+  @CursorField({
     about: 'Cursor to go on from; without it the log is read from its beginning.',
-    max: 256,
+    check: eventCursorCheck,
     optional: true,
   })
   after?: string;
@@ -89,7 +92,8 @@ class GapDto {
 @ApiExtraModels(EnvelopeDto, GapDto)
 export class EventPageDto {
   @ApiProperty({
-    description: 'Events in log order; a gap first, where the cursor was of another log or past its end.',
+    description:
+      'Events in log order; a gap first, where the cursor was of another log, past its end, or older than what is kept.',
     type: 'array',
     items: { oneOf: [{ $ref: getSchemaPath(EnvelopeDto) }, { $ref: getSchemaPath(GapDto) }] },
   })

@@ -28,7 +28,11 @@ export const EPOCH = {
     SELECT value FROM made UNION ALL SELECT value FROM server_settings WHERE name = 'log_epoch' LIMIT 1`,
 };
 
-export const END = { name: 'log-end', text: 'SELECT max(pos) AS pos FROM events' };
+/** Where the log begins and ends; an empty one ends where it begins. `greatest` passes over a null. */
+export const BOUNDS = {
+  name: 'log-bounds',
+  text: `SELECT s.pos AS start, greatest(s.pos, (SELECT max(e.pos) FROM events e)) AS "end" FROM log_start s`,
+};
 
 export const AFTER = {
   name: 'log-after',

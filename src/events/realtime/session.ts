@@ -7,10 +7,15 @@ import type { Cursor } from '../domain/cursor.js';
 import type { Envelope } from '../envelope.js';
 import { FrameQueue } from './frame-queue.js';
 import { eventFrame, type Frame, inBatches, packetOf } from './frames.js';
+import type { Wire } from './wires.js';
 
 /** What may lie in the transport's buffer before the queue waits, in packets and in characters. */
 const BUFFER = 200;
 const BUFFER_SIZE = 1024 * 1024;
+/** How long a client that is cut off may take to read why, in ms. */
+const FAREWELL_MS = 5_000;
+/** Messages that are not answered yet, or whose answers the transport could not take; beyond, no more are read. */
+const MOST_UNANSWERED = 1_000;
 
 /** One connected socket: who it is, and what waits to be sent to it. What one tick produces leaves in one write. */
 export class Session {
@@ -22,15 +27,22 @@ export class Session {
   private bufferedSize = 0;
   private flushing = false;
   private ended = false;
+  /** Messages that are being answered, and answers that lie in the transport's buffer. */
+  private answering = 0;
+  private answered = 0;
+  private paused = false;
 
   constructor(
     private readonly socket: Socket,
     readonly caller: Caller,
     private readonly options: { readonly inBatches: boolean; readonly after: Cursor | undefined },
+    private readonly wire: Wire,
   ) {
     socket.conn.on('drain', () => {
       this.buffered = 0;
       this.bufferedSize = 0;
+      this.answered = 0;
+      this.readOn();
       if (this.queue.length > 0) this.schedule();
     });
     socket.once('disconnect', () => this.end());
@@ -66,8 +78,26 @@ export class Session {
   /** Tells why, and disconnects. The client can come back and resume from its cursor. */
   close(reason: DomainError): void {
     if (this.ended) return;
+    const { conn } = this.socket;
     this.socket.emit('error', errorBody(reason, newId()));
     this.socket.disconnect(true);
+    // Who does not read would keep the connection, and all that waits in it, until a ping is missed.
+    setTimeout(() => conn.close(true), FAREWELL_MS).unref();
+  }
+
+  /** A message has come. A client that asks more than it reads answers is not read for a while. */
+  asked(): void {
+    this.answering += 1;
+    if (this.paused || this.answering + this.answered < MOST_UNANSWERED) return;
+    this.paused = true;
+    this.wire.pause();
+  }
+
+  /** Its answer was handed to the transport. */
+  told(): void {
+    this.answering -= 1;
+    this.answered += 1;
+    this.readOn();
   }
 
   /** Resolves when little waits for this socket, or it is gone. */
@@ -93,6 +123,12 @@ export class Session {
       const problem = 'This connection cannot keep up; connect again with your cursor.';
       this.close(new DomainError('SLOW_CONSUMER', problem));
     }
+  }
+
+  private readOn(): void {
+    if (!this.paused || this.answering + this.answered >= MOST_UNANSWERED) return;
+    this.paused = false;
+    this.wire.resume();
   }
 
   private isLow(): boolean {

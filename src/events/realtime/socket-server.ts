@@ -17,6 +17,11 @@ const FRAME_BYTES = 100_000;
 const PING_MS = 30_000;
 /** How long clients may take to say goodbye when the server stops, in ms. */
 const FAREWELL_MS = 500;
+/** How long a connection may take to log in, in ms, and how long a refused one may take to read why. */
+const LOGIN_MS = 10_000;
+const REFUSED_MS = 1_000;
+/** Connections beyond the limit that are heard at all: they are told why they are refused. */
+const SPARE = 500;
 /** setTimeout's largest delay; no token lives that long. */
 const LONGEST_MS = 2_147_483_647;
 
@@ -47,19 +52,25 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
       perMessageDeflate: false,
       maxHttpBufferSize: FRAME_BYTES,
       pingInterval: PING_MS,
+      connectTimeout: LOGIN_MS,
+      allowRequest: (_request, decide) => decide(this.noRoom, this.hasRoom()),
     });
-    this.wires = new Wires(server, this.io.engine);
+    const wires = new Wires(server, this.io.engine);
+    this.wires = wires;
     this.io.use((socket, next) => {
       this.admit(socket).then(
         (caller) => {
           socket.data = caller;
           next();
         },
-        (error: unknown) => next(refusal(error)),
+        (error: unknown) => {
+          next(refusal(error));
+          this.dismiss(socket.conn);
+        },
       );
     });
     // `socket.data` is what `admit` put there.
-    this.io.on('connection', (socket) => this.connect(socket, socket.data as Caller));
+    this.io.on('connection', (socket) => this.connect(socket, socket.data as Caller, wires));
   }
 
   /** Ends the connections, not the sockets: a client then comes back by itself, to the next server. */
@@ -67,6 +78,22 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
     this.io?.engine.close();
     // A client that has stopped reading would hold the HTTP server open.
     setTimeout(() => this.wires?.destroy(), FAREWELL_MS).unref();
+  }
+
+  private get noRoom(): string {
+    return `This server holds ${this.config.env.WS_MAX_CONNECTIONS} sockets, and no more.`;
+  }
+
+  /** For those that are let in, and for some that are told why they are not. */
+  private hasRoom(): boolean {
+    return (this.io?.engine.clientsCount ?? 0) < this.config.env.WS_MAX_CONNECTIONS + SPARE;
+  }
+
+  /** A refused connection goes, whether its client does or not; one that has its socket already keeps it. */
+  private dismiss(conn: Socket['conn']): void {
+    setTimeout(() => {
+      if (!this.admitted.has(conn)) conn.close(true);
+    }, REFUSED_MS).unref();
   }
 
   private async admit(socket: Socket): Promise<Caller> {
@@ -78,19 +105,17 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
     const { conn } = socket;
     if (this.admitted.has(conn)) throw new DomainError('CONFLICT', 'This connection has its socket.');
     const limit = this.config.env.WS_MAX_CONNECTIONS;
-    if (this.admitted.size >= limit) {
-      const problem = `This server holds ${limit} sockets, and no more.`;
-      throw new DomainError('SERVICE_UNAVAILABLE', problem, { limit });
-    }
+    if (this.admitted.size >= limit) throw new DomainError('SERVICE_UNAVAILABLE', this.noRoom, { limit });
     if (conn.readyState !== 'open') throw new DomainError('CONFLICT', 'The connection has ended.');
     this.admitted.add(conn);
     conn.once('close', () => this.admitted.delete(conn));
     return caller;
   }
 
-  private connect(socket: Socket, caller: Caller): void {
+  private connect(socket: Socket, caller: Caller, wires: Wires): void {
     const auth: Record<string, unknown> = socket.handshake.auth;
-    const session = new Session(socket, caller, { inBatches: auth['batch'] === true, after: cursorIn(auth) });
+    const options = { inBatches: auth['batch'] === true, after: cursorIn(auth) };
+    const session = new Session(socket, caller, options, wires.of(socket.conn));
     const expiry = setTimeout(
       () =>
         session.close(
@@ -102,9 +127,11 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
     socket.onAny((name: string, ...args: unknown[]) => {
       const acknowledge = args.at(-1);
       const body = typeof args[0] === 'function' ? undefined : args[0];
+      session.asked();
       void this.messages.answer(name, session, body).then((answer) => {
         if (typeof acknowledge === 'function') (acknowledge as (answer: Acknowledgement) => void)(answer);
         else if (!answer.ok) socket.emit('error', { error: answer.error });
+        session.told();
       });
     });
   }

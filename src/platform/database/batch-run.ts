@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { DomainEvent } from '../../shared/domain-event.js';
 import type { Batch, BatchHandler, LockMode, Outcome } from './batch.js';
 import { commitWithEvents } from './commit.js';
+import { type EffectKey, findEffects, type StoredEffect, storeEffects } from '../idempotency/effect-key.js';
 import type { LogWriter } from './log-writer.js';
 import { pipeline } from './pipeline.js';
 import type { Row, Statement } from './statement.js';
@@ -13,6 +14,8 @@ export interface Entry {
   readonly bytes: number;
   /** Process time (ms) after which nobody waits for the answer any more. */
   readonly expiresAt: number;
+  /** Set when it belongs to a request with an Idempotency-Key. */
+  readonly effect: EffectKey | undefined;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
@@ -31,8 +34,11 @@ const LOCK_TIMEOUT: Statement = {
 export class BatchRun {
   readonly outcomes = new Map<Entry, Outcome<unknown>>();
   readonly events: DomainEvent[] = [];
-  xid: string | undefined;
+  xid = '';
+  now = '';
   private readonly afterCommits: (() => void)[] = [];
+  /** Keyed commands that were not done before. */
+  private readonly undone: { readonly entry: Entry; readonly effect: EffectKey }[] = [];
 
   constructor(
     private readonly entries: readonly Entry[],
@@ -49,13 +55,18 @@ export class BatchRun {
         this.mode,
       ),
     );
-    const rows = await pipeline(client, [...opening, ...loads.flat()]);
+    const effects = this.entries.flatMap(({ effect }) => effect ?? []);
+    const find = effects.length === 0 ? [] : [findEffects(effects)];
+    const rows = await pipeline(client, [...opening, ...loads.flat(), ...find]);
+    // The row's shape is findEffects' column list.
+    if (effects.length > 0) this.replay((rows.at(-1) ?? []) as unknown as readonly StoredEffect[]);
     const facts = rows[opening.length - 1]?.[0];
     this.xid = String(facts?.['xid']);
+    this.now = String(facts?.['now']);
 
     const writes: Statement[] = [];
     const batch: Batch = {
-      now: String(facts?.['now']),
+      now: this.now,
       mode: this.mode,
       record: (event) => this.events.push(event),
       write: (statement) => writes.push(statement),
@@ -64,14 +75,17 @@ export class BatchRun {
     const picks: { statements: readonly Statement[]; settle: (rows: readonly (readonly Row[])[]) => void }[] =
       [];
     let at = opening.length;
-    for (const [index, { handler, entries }] of groups.entries()) {
+    for (const [index, { handler, entries: all }] of groups.entries()) {
       const count = loads[index]?.length ?? 0;
+      const loaded = rows.slice(at, at + count);
+      at += count;
+      const entries = all.filter((entry) => !this.outcomes.has(entry));
+      if (entries.length === 0) continue;
       const decided = handler.decide(
         entries.map((entry) => entry.command),
-        rows.slice(at, at + count),
+        loaded,
         batch,
       );
-      at += count;
       if (Array.isArray(decided)) this.keep(entries, decided);
       else
         picks.push({
@@ -79,7 +93,8 @@ export class BatchRun {
           settle: (picked) => this.keep(entries, decided.picked(picked)),
         });
     }
-    if (picks.length === 0) return commitWithEvents(client, log, writes, this.events);
+    if (picks.length === 0)
+      return commitWithEvents(client, log, [...writes, ...this.newEffects()], this.events);
 
     const pickRows = await pipeline(client, [...writes, ...picks.flatMap((pick) => pick.statements)]);
     let from = writes.length;
@@ -87,11 +102,40 @@ export class BatchRun {
       pick.settle(pickRows.slice(from, from + pick.statements.length));
       from += pick.statements.length;
     }
-    return commitWithEvents(client, log, writes.splice(writes.length), this.events);
+    return commitWithEvents(
+      client,
+      log,
+      [...writes.splice(writes.length), ...this.newEffects()],
+      this.events,
+    );
   }
 
   runAfterCommits(): void {
     for (const run of this.afterCommits) run();
+  }
+
+  /** Answers what was done before with the result that was stored; what is in this batch twice is done once. */
+  private replay(stored: readonly StoredEffect[]): void {
+    const byName = new Map(stored.map((row) => [row.id.toString('base64'), row]));
+    const seen = new Set<string>();
+    for (const entry of this.entries) {
+      const { effect } = entry;
+      if (effect === undefined) continue;
+      const row = byName.get(effect.name);
+      if (row !== undefined) this.outcomes.set(entry, replayed(effect, row));
+      else if (seen.has(effect.name)) this.outcomes.set(entry, { busy: true });
+      else this.undone.push({ entry, effect });
+      seen.add(effect.name);
+    }
+  }
+
+  private newEffects(): Statement[] {
+    const rows = this.undone.flatMap(({ entry, effect }) => {
+      const outcome = this.outcomes.get(entry);
+      const done = outcome !== undefined && 'done' in outcome;
+      return done && entry.handler.effects?.isEffect(outcome.done) === true ? [effect.row(outcome.done)] : [];
+    });
+    return rows.length === 0 ? [] : [storeEffects(rows)];
   }
 
   private keep(entries: readonly Entry[], outcomes: readonly Outcome<unknown>[]): void {
@@ -113,5 +157,13 @@ export class BatchRun {
     return [...byHandler.entries()]
       .map(([handler, entries]) => ({ handler, entries }))
       .toSorted((a, b) => a.handler.order - b.handler.order);
+  }
+}
+
+function replayed(effect: EffectKey, row: StoredEffect): Outcome<unknown> {
+  try {
+    return { done: effect.replay(row) };
+  } catch (error) {
+    return { refused: error };
   }
 }

@@ -33,6 +33,13 @@ export interface BatchHandler<C, R> {
   readonly name: string;
   /** Place in the house's lock and write order: workflow → tasks → agents. */
   readonly order: number;
+  /** What is kept of its commands for requests with an Idempotency-Key; absent: nothing, as repeating them does no harm. */
+  readonly effects?: {
+    /** Tells the effects of one request apart. */
+    nameOf(command: C): string;
+    /** false: nothing has changed, so a repeated request is free to have another result. */
+    isEffect(result: R): boolean;
+  };
   /** Locks what the commands need, rows by id, and loads it. */
   load(commands: readonly C[], mode: LockMode): Statement[];
   /**

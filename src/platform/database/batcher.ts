@@ -2,11 +2,13 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DomainError } from '../../shared/domain-error.js';
 import type { BatchHandler, LockMode } from './batch.js';
 import { BatchRun, type Entry } from './batch-run.js';
-import { CommitUnknown, commitOutcome } from './commit.js';
+import { currentKeyedRequest, runUnkeyed } from '../idempotency/keyed-request.js';
+import { CommitUnknown, commitOutcome, ROLLBACK } from './commit.js';
 import { DatabaseConnection } from './database-connection.js';
 import { LaneClient } from './lane-client.js';
 import { LogWriter } from './log-writer.js';
-import { databaseAway, isConnectionLost, isWorthRepeating, toRefusal } from './postgres-errors.js';
+import { pipeline } from './pipeline.js';
+import { databaseAway, isConnectionLost, isOverdue, isWorthRepeating, toRefusal } from './postgres-errors.js';
 import { SlowPath } from './slow-path.js';
 
 const BATCH_COMMANDS = 256;
@@ -57,12 +59,19 @@ export class Batcher {
       );
     }
     return new Promise<R>((resolve, reject) => {
-      const entry = { handler, command, bytes, expiresAt: Date.now() + COMMAND_LIFETIME_MS, resolve, reject };
+      const effect =
+        handler.effects &&
+        currentKeyedRequest()?.effect(`${handler.name} ${handler.effects.nameOf(command)}`);
+      const expiresAt = Date.now() + COMMAND_LIFETIME_MS;
+      const entry = { handler, command, bytes, expiresAt, effect, resolve, reject };
       // A handler's own commands and results come back to it alone, whatever else shares its batch.
       this.waiting.push(entry);
       this.waitingBytes += bytes;
       // setImmediate: whatever this turn of the event loop still brings joins the batch, at no delay.
-      this.running ??= new Promise<void>((done) => setImmediate(() => void this.drain().finally(done)));
+      // The lane serves all requests, whichever of them set it off.
+      this.running ??= runUnkeyed(
+        () => new Promise<void>((done) => setImmediate(() => void this.drain().finally(done))),
+      );
     });
   }
 
@@ -74,12 +83,15 @@ export class Batcher {
   }
 
   private async drain(): Promise<void> {
-    for (let batch = this.take(); batch.length > 0; batch = this.take()) await this.runBatch(batch);
-    this.running = undefined;
+    try {
+      for (let batch = this.take(); batch.length > 0; batch = this.take()) await this.runBatch(batch);
+    } finally {
+      // Also after a defect, or close() would wait for ever.
+      this.running = undefined;
+    }
   }
 
   private take(): Entry[] {
-    const now = Date.now();
     const batch: Entry[] = [];
     let bytes = 0;
     let taken = 0;
@@ -87,7 +99,7 @@ export class Batcher {
       if (batch.length >= BATCH_COMMANDS || (batch.length > 0 && bytes + entry.bytes > BATCH_BYTES)) break;
       taken += 1;
       this.waitingBytes -= entry.bytes;
-      if (entry.expiresAt < now) {
+      if (isExpired(entry)) {
         entry.reject(databaseAway());
         continue;
       }
@@ -102,7 +114,7 @@ export class Batcher {
     try {
       await this.transact(entries, 'skip', this.lane);
     } catch (error) {
-      if (isConnectionLost(error) || error instanceof DomainError || entries.length === 1) {
+      if (isOutage(error) || entries.length === 1) {
         const refusal = toRefusal(error);
         // A lone command that lost a race (a unique key, a deadlock) is done again where it may wait.
         const again = entries.length === 1 && isWorthRepeating(error);
@@ -146,14 +158,14 @@ export class Batcher {
       } catch (error) {
         if (error instanceof CommitUnknown) {
           await lane.discard();
-          const outcome = await commitOutcome(run.xid ?? '', this.connection.serving('commit check'));
+          const outcome = await commitOutcome(run, this.connection.serving('commit check'));
           if (outcome === 'committed') return this.answer(run, undefined);
-          if (outcome === 'unknown' || round === REPEATS) throw databaseAway();
+          if (outcome === 'unknown' || round === REPEATS || entries.every(isExpired)) throw databaseAway();
         } else if (isConnectionLost(error)) {
           await lane.discard();
-          if (round === REPEATS) throw error;
+          if (round === REPEATS || entries.every(isExpired)) throw error;
         } else {
-          await client.query('ROLLBACK').catch(() => lane.discard());
+          await pipeline(client, [ROLLBACK]).catch(() => lane.discard());
           throw error;
         }
       }
@@ -169,4 +181,12 @@ export class Batcher {
     }
     run.runAfterCommits();
   }
+}
+
+/** Nobody waits for its answer any more. */
+const isExpired = (entry: Entry): boolean => entry.expiresAt < Date.now();
+
+/** It is the database that failed, not one of the batch's statements: halving the batch would find nothing. */
+function isOutage(error: unknown): boolean {
+  return isConnectionLost(error) || isOverdue(error) || error instanceof DomainError;
 }

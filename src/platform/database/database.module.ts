@@ -1,9 +1,11 @@
 import { Global, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Readiness } from '../health/readiness.service.js';
+import { IdempotencySweep } from '../idempotency/idempotency.sweep.js';
 import { Sweeps } from '../sweeps/sweeps.js';
 import { Batcher } from './batcher.js';
 import { Database } from './database.js';
 import { LogWriter } from './log-writer.js';
+import { Maintenance } from './maintenance.js';
 import { ServerPulse } from './server-pulse.js';
 import { Transactor } from './transactor.js';
 
@@ -12,8 +14,8 @@ const PING = { name: 'ping', text: 'SELECT 1' };
 /** All doors to Postgres. The connection itself is given by the composition root, since Postgres outlives the application. */
 @Global()
 @Module({
-  providers: [Database, LogWriter, Batcher, Transactor, Sweeps, ServerPulse],
-  exports: [Database, LogWriter, Batcher, Transactor, Sweeps, ServerPulse],
+  providers: [Database, LogWriter, Maintenance, Batcher, Transactor, Sweeps, ServerPulse, IdempotencySweep],
+  exports: [Database, LogWriter, Maintenance, Batcher, Transactor, Sweeps, ServerPulse],
 })
 export class DatabaseModule implements OnApplicationShutdown {
   constructor(

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { databaseAway, isConnectionLost } from './postgres-errors.js';
 
 const PATIENCE_MS = 5_000;
 const RETRY_MS = 100;
+const FAREWELL_MS = 1_000;
 
 /** One connection that is opened when it is needed and opened again when it broke. */
 export class LaneClient {
@@ -24,7 +26,7 @@ export class LaneClient {
         await client.end().catch(() => {});
         if (!isConnectionLost(error)) throw error;
         if (Date.now() > giveUpAt) throw databaseAway();
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await delay(RETRY_MS);
       }
     }
     return this.client;
@@ -34,7 +36,8 @@ export class LaneClient {
   async discard(): Promise<void> {
     const client = this.client;
     this.client = undefined;
-    await client?.end().catch(() => {});
+    // A connection that says nothing does not say goodbye either.
+    await Promise.race([client?.end().catch(() => {}), delay(FAREWELL_MS, undefined, { ref: false })]);
   }
 
   private forget(client: pg.Client): void {

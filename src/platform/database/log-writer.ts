@@ -5,7 +5,8 @@ import type { Statement } from './statement.js';
 /** Any number: what matters is that every writer of every process takes the same advisory lock. */
 const LOG_LOCK = 7_316_202_411;
 
-const LOCK_LOG: Statement = { name: 'log-lock', text: `SELECT pg_advisory_xact_lock(${LOG_LOCK})` };
+/** Held by every writer from before its events get their positions until they are committed. */
+export const LOCK_LOG: Statement = { name: 'log-lock', text: `SELECT pg_advisory_xact_lock(${LOG_LOCK})` };
 
 const INSERT_EVENTS = {
   name: 'log-insert',

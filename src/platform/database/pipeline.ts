@@ -12,9 +12,12 @@ type Prepared = Map<string, readonly Field[]>;
 const preparedOn = new WeakMap<object, Prepared>();
 const generationOf = new WeakMap<object, number>();
 
+/** The server ends a statement after 30 s by itself; if nothing is heard even then, the connection is dead, in ms. */
+const SILENCE_MS = 35_000;
+
 /** The part of pg's connection that a submittable may use. It is how pg-cursor works; pg's types do not show it. */
 interface WireConnection {
-  readonly stream: { cork(): void; uncork(): void };
+  readonly stream: { cork(): void; uncork(): void; destroy(): void };
   parse(message: { name: string; text: string }): void;
   bind(message: {
     statement: string;
@@ -44,7 +47,8 @@ class Pipeline implements pg.Submittable {
   private at = 0;
   private readonly fresh: string[] = [];
   private prepared: Prepared = new Map();
-  private wire: object | undefined;
+  private wire: WireConnection | undefined;
+  private silence: NodeJS.Timeout | undefined;
   private settle: { resolve(rows: Row[][]): void; reject(error: Error): void };
 
   constructor(private readonly statements: readonly Statement[]) {
@@ -57,7 +61,8 @@ class Pipeline implements pg.Submittable {
   submit(connection: pg.Connection): void {
     // pg's typings leave out the wire methods that Submittable exists for.
     const wire = connection as unknown as WireConnection;
-    this.wire = connection;
+    this.wire = wire;
+    this.silence = setTimeout(() => wire.stream.destroy(), SILENCE_MS);
     this.prepared = preparedOn.get(connection) ?? new Map<string, readonly Field[]>();
     preparedOn.set(connection, this.prepared);
     const generation = generationOf.get(connection) ?? 0;
@@ -105,6 +110,7 @@ class Pipeline implements pg.Submittable {
   handleEmptyQuery(): void {}
 
   handleError(error: Error): void {
+    clearTimeout(this.silence);
     // Some of what was new may not have been prepared: from now on this connection uses new names.
     if (this.fresh.length > 0 && this.wire !== undefined) {
       this.prepared.clear();
@@ -114,6 +120,7 @@ class Pipeline implements pg.Submittable {
   }
 
   handleReadyForQuery(): void {
+    clearTimeout(this.silence);
     this.settle.resolve(this.rows);
   }
 }

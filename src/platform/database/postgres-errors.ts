@@ -5,6 +5,7 @@ const UNIQUE_VIOLATION = '23505';
 const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK_DETECTED = '40P01';
 const LOCK_NOT_AVAILABLE = '55P03';
+const QUERY_CANCELED = '57014';
 
 /** The SQLSTATE of an error that the server itself reported, else undefined. */
 function sqlState(error: unknown): string | undefined {
@@ -29,7 +30,7 @@ export function isConnectionLost(error: unknown): boolean {
 
 function isWireError(error: Error): boolean {
   if ('code' in error && typeof error.code === 'string') return /^(E[A-Z]+|ERR_SOCKET.*)$/.test(error.code);
-  return /connection (terminated|error)|timeout exceeded when trying to connect|not queryable|Client was closed/i.test(
+  return /connection (terminated|error)|timeout exceeded when trying to connect|timeout expired|query read timeout|not queryable|Client was closed/i.test(
     error.message,
   );
 }
@@ -38,6 +39,11 @@ function isWireError(error: Error): boolean {
 export function isWorthRepeating(error: unknown): boolean {
   const state = sqlState(error);
   return state === UNIQUE_VIOLATION || state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED;
+}
+
+/** A statement took longer than any may; nothing of its transaction was done. */
+export function isOverdue(error: unknown): boolean {
+  return sqlState(error) === QUERY_CANCELED;
 }
 
 function isLockTimeout(error: unknown): boolean {
@@ -54,6 +60,9 @@ export function databaseAway(): DomainError {
 /** What a caller sees of an error of the database: refusals stay, outages and lock waits become 503, the rest is a defect. */
 export function toRefusal(error: unknown): unknown {
   if (isConnectionLost(error)) return databaseAway();
+  if (isOverdue(error)) {
+    return new DomainError('SERVICE_UNAVAILABLE', 'The database did not answer in time.', { retry_after: 1 });
+  }
   if (isLockTimeout(error)) {
     return new DomainError('SERVICE_UNAVAILABLE', 'The resource is busy; try again in a moment.', {
       retry_after: 1,

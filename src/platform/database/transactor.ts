@@ -1,7 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type pg from 'pg';
 import type { DomainEvent } from '../../shared/domain-event.js';
-import { CommitUnknown, commitOutcome, commitWithEvents } from './commit.js';
+import { type EffectKey, findEffects, type StoredEffect, storeEffects } from '../idempotency/effect-key.js';
+import { currentKeyedRequest, runUnkeyed } from '../idempotency/keyed-request.js';
+import {
+  CommitUnknown,
+  commitOutcome,
+  commitWithEvents,
+  type DoubtfulTransaction,
+  ROLLBACK,
+} from './commit.js';
 import { DatabaseConnection } from './database-connection.js';
 import { LogWriter } from './log-writer.js';
 import { pipeline } from './pipeline.js';
@@ -38,11 +46,15 @@ export class Transactor {
   /**
    * Runs `work` and commits. It is run again, from the start, when a unique key, a deadlock or a lost connection undid
    * it; so it keeps no state outside. Lock waits are bounded (2 s, then 503).
+   *
+   * In a request with an Idempotency-Key the result is stored too, and a repeated request gets it without any work: so the
+   * result is plain JSON and holds all that the answer needs.
    */
   async run<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const effect = currentKeyedRequest()?.nextTransaction();
     for (let round = 1; ; round += 1) {
       try {
-        return await this.once(work);
+        return await this.once(work, effect);
       } catch (error) {
         const repeat = isWorthRepeating(error) || error === REPLAY;
         if (!repeat || round === REPEATS) throw error === REPLAY ? databaseAway() : toRefusal(error);
@@ -54,33 +66,44 @@ export class Transactor {
     await this.pool.end();
   }
 
-  private async once<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  private async once<T>(work: (tx: Transaction) => Promise<T>, effect: EffectKey | undefined): Promise<T> {
     const client = await this.pool.connect();
     const ending = new Ending(this.log);
     let broken = false;
-    let xid = '';
     try {
       const facts = (await pipeline(client, OPENING)).at(-1)?.[0];
-      xid = String(facts?.['xid']);
-      const result = await work(ending.transaction(client, String(facts?.['now'])));
+      const [xid, now] = [String(facts?.['xid']), String(facts?.['now'])];
+      const [stored] = effect === undefined ? [] : await this.stored(client, effect);
+      if (effect !== undefined && stored !== undefined) {
+        await client.query('ROLLBACK');
+        // What this very work resulted in when it was done.
+        return effect.replay(stored) as T;
+      }
+      const result = await work(ending.transaction(client, now));
+      if (effect !== undefined) ending.writes.push(storeEffects([effect.row(result)]));
       const firstPos = await commitWithEvents(client, this.log, ending.writes, ending.events).catch(
-        (error: unknown) => this.lostCommit(error, xid),
+        (error: unknown) => this.lostCommit(error, { xid, now, events: ending.events }),
       );
-      ending.committed(firstPos);
+      runUnkeyed(() => ending.committed(firstPos));
       return result;
     } catch (error) {
       broken = error === REPLAY || isConnectionLost(error);
-      if (!broken) await client.query('ROLLBACK').catch(() => (broken = true));
+      if (!broken) await pipeline(client, [ROLLBACK]).catch(() => (broken = true));
       throw error;
     } finally {
       client.release(broken);
     }
   }
 
+  private async stored(client: pg.ClientBase, effect: EffectKey): Promise<StoredEffect[]> {
+    // The row's shape is findEffects' column list.
+    return (await pipeline(client, [findEffects([effect])])).flat() as unknown as StoredEffect[];
+  }
+
   /** Meets a COMMIT without an answer: returns if it is known to be committed (the log alone knows the positions). */
-  private async lostCommit(error: unknown, xid: string): Promise<undefined> {
+  private async lostCommit(error: unknown, transaction: DoubtfulTransaction): Promise<undefined> {
     if (!(error instanceof CommitUnknown)) throw error;
-    const outcome = await commitOutcome(xid, this.connection.serving('commit check'));
+    const outcome = await commitOutcome(transaction, this.connection.serving('commit check'));
     if (outcome === 'aborted') throw REPLAY;
     if (outcome === 'unknown') throw databaseAway();
   }

@@ -500,7 +500,9 @@ describe('tasks over HTTP', () => {
       const answer = await post(body);
       expect(answer).toMatchObject({ status: 400, body: { error: { code: 'VALIDATION_FAILED' } } });
     }
-    expect(await call('PATCH', '/tasks/x', {})).toMatchObject({ status: 404 });
+    // 400 comes before 404 (CONTRACT §1).
+    expect(await call('PATCH', '/tasks/x', {})).toMatchObject({ status: 400 });
+    expect(await call('PATCH', '/tasks/x', { progress: 1 })).toMatchObject({ status: 404 });
   });
 
   it('lists in pages, newest first, filtered', async () => {

@@ -62,13 +62,14 @@ async function phase(program, server, seed, name, args) {
   const report = join(work, 'report.json');
   rmSync(report, { force: true });
   const began = performance.now();
-  // One worker: in older Pythons two threads trip over each other in the parser that Hypothesis calls.
-  const common = `--seed ${seed} --workers 1 --no-color --checks all --report json --report-json-path ${report}`;
+  // One worker: in older Pythons two threads trip over each other in the parser that Hypothesis calls. 405 is no part of
+  // the document, which names no operation by a method that it does not have. A slow machine is no finding.
+  const common = `--seed ${seed} --workers 1 --no-color --report json --report-json-path ${report}`;
+  const checks = '--checks all --exclude-checks unsupported_method --suppress-health-check all';
   const target = ['--url', server.url, '-H', `Authorization: Bearer ${server.token}`];
   const code = await run(
     program,
-    // The document names no operation by a method that it does not have: 405 is no part of it.
-    ['run', 'openapi.json', ...target, ...words(`${common} --exclude-checks unsupported_method ${args}`)],
+    ['run', 'openapi.json', ...target, ...words(`${common} ${checks} ${args}`)],
     { cwd: work, env: { ...process.env, SCHEMATHESIS_HOOKS: join(import.meta.dirname, 'schemathesis.py') } },
   );
   const sent = requestsIn(report);
@@ -89,18 +90,25 @@ function requestsIn(report) {
   }
 }
 
+function operationsOf(document) {
+  return Object.values(document.paths).flatMap((item) => Object.values(item));
+}
+
 /** The document with every schema closed: an answer must not hold a field that is not described. */
 function exact(document) {
   const closed = structuredClone(document);
   for (const schema of Object.values(closed.components.schemas)) {
     if (schema.properties !== undefined) schema.additionalProperties ??= false;
   }
+  // Two generated requests mostly share a key and nothing else: each would be refused for that, before what it is to test.
+  for (const operation of operationsOf(closed))
+    operation.parameters = operation.parameters?.filter(({ name }) => name !== 'Idempotency-Key');
   return closed;
 }
 
 /** What the checks cannot know, from what the document says of itself. */
 function settingsFor(document) {
-  const operations = Object.values(document.paths).flatMap((item) => Object.values(item));
+  const operations = operationsOf(document);
   const idsOf = (some) => JSON.stringify(operations.filter(some).map(({ operationId }) => operationId));
   const hasRules = ({ 'x-rules': rules, parameters = [] }) =>
     rules !== undefined || parameters.some(({ schema }) => schema?.format === 'cursor');

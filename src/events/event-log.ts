@@ -10,6 +10,8 @@ import {
   BOUNDS,
   EPOCH,
   LATEST,
+  PAGE_BYTES,
+  type PageRow,
   PROJECT_PAGE,
   toEvent,
   type EventRow,
@@ -21,6 +23,15 @@ const HISTORY = 1_000;
 export interface Resumption {
   readonly pos: number;
   readonly gap: { readonly from: string; readonly to: string } | undefined;
+}
+
+/** Some events, in order: as many as were asked for, or fewer if they are large. */
+export interface LogPage {
+  readonly events: readonly LoggedEvent[];
+  /** Of each event's payload, in bytes; rather more than less. */
+  readonly sizes: readonly number[];
+  /** There was nothing more behind them. */
+  readonly ended: boolean;
 }
 
 /** The reading end of the log. `pos > cursor` is complete: positions are in commit order (DESIGN §5). */
@@ -52,8 +63,8 @@ export class EventLog implements OnModuleInit {
   }
 
   /** Events of all projects after a position, in order. */
-  async after(pos: number, limit: number): Promise<LoggedEvent[]> {
-    return (await this.database.query<EventRow>(AFTER, [pos, limit])).map(toEvent);
+  async after(pos: number, limit: number): Promise<LogPage> {
+    return pageOf(await this.database.query<PageRow>(AFTER, [pos, limit]), limit);
   }
 
   /** Events of one project, or of all with `*`. */
@@ -63,16 +74,10 @@ export class EventLog implements OnModuleInit {
     upTo: number,
     limit: number,
     correlationId?: string,
-  ): Promise<LoggedEvent[]> {
+  ): Promise<LogPage> {
     const project = projectId === ANY_PROJECT ? null : projectId;
-    const rows = await this.database.query<EventRow>(PROJECT_PAGE, [
-      project,
-      pos,
-      upTo,
-      correlationId,
-      limit,
-    ]);
-    return rows.map(toEvent);
+    const values = [project, pos, upTo, correlationId, limit];
+    return pageOf(await this.database.query<PageRow>(PROJECT_PAGE, values), limit);
   }
 
   /** The first thousand events of one aggregate, in the order of their `seq`. */
@@ -107,4 +112,10 @@ export class EventLog implements OnModuleInit {
   resumeAt(pos: number): Promise<Resumption> {
     return this.resume({ epoch: this.epoch, pos });
   }
+}
+
+function pageOf(rows: readonly PageRow[], limit: number): LogPage {
+  const sizes = rows.map(({ size }) => size);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  return { events: rows.map(toEvent), sizes, ended: rows.length < limit && bytes < PAGE_BYTES };
 }

@@ -4,6 +4,7 @@ import { decodeCursor } from './domain/cursor.js';
 import { type Envelope, Envelopes } from './envelope.js';
 import { EventLog, type Resumption } from './event-log.js';
 import { EventRouter } from './event-router.js';
+import { PAGE_BYTES } from './persistence/event-rows.js';
 import { TopicTrie } from './topic-trie.js';
 
 /** Rows read at once when those of the first look did not fill the page. */
@@ -66,23 +67,26 @@ export class EventPages {
     return { items, next_cursor: this.log.cursor(found.pos) };
   }
 
-  /** Reads on until the page is full or the log ends, however little of it matches, as long as a request may take. */
+  /** Reads on until the page is full, in events or in bytes, or the log ends, however little matches, as long as a request may take. */
   private async scan(ask: PageAsk, after: number, patience: AbortSignal): Promise<Scan> {
     const giveUpAt = Date.now() + SCAN_MS;
     const topics = new TopicTrie<true>();
     for (const pattern of ask.patterns) topics.add(pattern, true);
     const end = await this.log.end();
     const items: Envelope[] = [];
+    let bytes = 0;
     let pos = after;
     for (let rows = ask.limit; pos < end && !patience.aborted; rows = SCAN) {
       if (Date.now() > giveUpAt) return { items, pos, cut: true };
-      const events = await this.log.page(ask.projectId, pos, end, rows, ask.correlationId);
-      for (const event of events) {
+      const { events, sizes, ended } = await this.log.page(ask.projectId, pos, end, rows, ask.correlationId);
+      for (const [index, event] of events.entries()) {
         pos = event.pos;
-        if (topics.match(event.topic, event.type).size > 0) items.push(this.envelopes.of(event));
-        if (items.length === ask.limit) return { items, pos, cut: false };
+        if (topics.match(event.topic, event.type).size === 0) continue;
+        items.push(this.envelopes.of(event));
+        bytes += sizes[index] ?? 0;
+        if (items.length === ask.limit || bytes >= PAGE_BYTES) return { items, pos, cut: false };
       }
-      if (events.length < rows) pos = end;
+      if (ended) pos = end;
     }
     return { items, pos, cut: false };
   }

@@ -115,9 +115,9 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
   private async readOn(): Promise<void> {
     for (;;) {
       this.readAgain = false;
-      const events = await this.log.after(this.position, PAGE);
+      const { events, ended } = await this.log.after(this.position, PAGE);
       if (events.length > 0) this.deliver(events);
-      if ((events.length < PAGE && !this.readAgain) || this.stopped) return;
+      if ((ended && !this.readAgain) || this.stopped) return;
     }
   }
 

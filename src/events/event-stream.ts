@@ -71,12 +71,12 @@ export class EventStreams {
       if (overtaken.gap !== undefined) stream.spec.gap(overtaken.gap);
       from = overtaken.pos;
       const upTo = this.router.reached;
-      const page = await this.log.page(stream.projectId, from, upTo, PAGE);
-      for (const event of page) {
+      const { events, ended } = await this.log.page(stream.projectId, from, upTo, PAGE);
+      for (const event of events) {
         stream.tell(event, this.envelopes.of(event));
         await stream.spec.ready();
       }
-      from = page.length < PAGE ? upTo : (page.at(-1)?.pos ?? upTo);
+      from = ended ? upTo : (events.at(-1)?.pos ?? upTo);
     }
     if (stream.closed) return;
     stream.spec.replayed();

@@ -5,6 +5,7 @@ import type { Batch, BatchHandler, LockMode, Outcome, Pick } from '../platform/d
 import type { Row, Statement } from '../platform/database/statement.js';
 import { notFound } from '../shared/domain-error.js';
 import { rowKey } from '../shared/ids.js';
+import { ClaimFloors } from './claim-floors.js';
 import { LeaseTokens } from './lease-tokens.js';
 import { claimTasks, type ClaimedRow, type Want } from './persistence/claim-rows.js';
 import { Routes, type Route } from './routes.js';
@@ -21,6 +22,8 @@ export interface ClaimCommand {
   readonly sessionEpoch?: number | undefined;
   /** A socket's standing limit on what the agent holds; its own capacity holds in any case. */
   readonly limit?: number;
+  /** An agent of all projects looks into these only; absent: into all. */
+  readonly projects?: ReadonlySet<string> | undefined;
   /** Pushed work goes only to agents that give signs of life; a pull is one. */
   readonly pushed: boolean;
 }
@@ -61,6 +64,7 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, Claimed> {
     private readonly config: AppConfig,
     private readonly routes: Routes,
     private readonly leaseTokens: LeaseTokens,
+    private readonly floors: ClaimFloors,
   ) {}
 
   load(commands: readonly ClaimCommand[], mode: LockMode): Statement[] {
@@ -107,6 +111,7 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, Claimed> {
           routes,
           batch.now,
           this.config.leaseSeconds,
+          this.floors.of(routes),
         ),
       ),
       picked: (rowsOfGroups) => {
@@ -120,7 +125,9 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, Claimed> {
   }
 
   private join(groups: Map<string, Group>, agent: AgentRow, command: ClaimCommand, position: number): void {
-    const routes = this.routes.of(agent);
+    const { projects } = command;
+    const all = this.routes.of(agent);
+    const routes = projects === undefined ? all : all.filter((route) => projects.has(route.project_id));
     if (routes.length === 0) return;
     const key = routes.map((route) => route.id).join(',');
     const group = groups.get(key) ?? { routes, asked: [] };
@@ -154,7 +161,9 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, Claimed> {
     outcomes: readonly Outcome<Claimed>[],
   ): void {
     const claimed = asked.map((): ClaimedTask[] => []);
-    for (const row of rows.filter(isTask).toSorted(inClaimOrder)) {
+    const tasks = rows.filter(isTask).toSorted(inClaimOrder);
+    this.floors.raise(tasks);
+    for (const row of tasks) {
       // The statement has counted this event already.
       const { events } = eventsOf({ ...row, seq: row.seq - 1 }, [{ type: 'task.assigned' }], null);
       for (const event of events) batch.record(event);

@@ -9,6 +9,7 @@ import { ClaimCommands, type ClaimCommand, type Claimed } from './claim-commands
 import type { Task } from './domain/task.js';
 import { WORK_ON_ROUTES } from './persistence/claim-rows.js';
 import { RouteNews } from './route-news.js';
+import { ProjectTurns } from './project-turns.js';
 import { Routes } from './routes.js';
 import { TaskReactions } from './task-reactions.js';
 import { type Waiter, Waiters } from './waiters.js';
@@ -36,6 +37,7 @@ export class Dispatcher implements OnModuleInit {
     private readonly batcher: Batcher,
     private readonly claims: ClaimCommands,
     private readonly routes: Routes,
+    private readonly turns: ProjectTurns,
     private readonly reactions: TaskReactions,
     private readonly wakeUp: WakeUp,
     private readonly database: Database,
@@ -64,7 +66,12 @@ export class Dispatcher implements OnModuleInit {
   /** @param waiter who will wait, should there be nothing; told at once whether it is full, before anything else commits */
   async claim(command: ClaimCommand, waiter?: Waiter): Promise<Claimed> {
     const sentAt = this.news.now;
-    const claimed = await this.batcher.submit(this.claims, command);
+    // Without need it is submitted at once: it then shares its batch with the reports that came with it.
+    const { agent } = command;
+    const projects = this.turns.matterTo(agent)
+      ? await this.turns.next(agent, this.recall(agent))
+      : undefined;
+    const claimed = await this.batcher.submit(this.claims, { ...command, projects });
     if (claimed.exhausted) {
       for (const { id } of this.routes.of(claimed.agent)) this.news.exhausted(id, sentAt);
     }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Transactor } from '../platform/database/transactor.js';
 import { notFound } from '../shared/domain-error.js';
 import { create } from './domain/creation.js';
+import { creationOrder } from './domain/creation-order.js';
 import { redrive } from './domain/lifecycle.js';
 import type { Task } from './domain/task.js';
 import { ParentWorkflows, type ParentWorkflow } from './parent-workflows.port.js';
@@ -10,7 +11,7 @@ import { type TaskKey } from './persistence/task-rows.js';
 import { TaskChanges } from './task-changes.js';
 import { sameBody } from './task-commands.js';
 import type { SourceAgent } from './task-events.js';
-import { TaskPlanner, type PostedTask } from './task-planner.js';
+import { type PlannedTask, TaskPlanner, type PostedTask } from './task-planner.js';
 import { TaskReactions } from './task-reactions.js';
 import { TaskWriter } from './task-writer.js';
 
@@ -38,10 +39,11 @@ export class TaskTransactions {
     private readonly reactions: TaskReactions,
   ) {}
 
-  /** All or nothing; a task may depend on one that stands before it in the list. */
+  /** All or nothing; they may depend on each other. */
   async createAll(projectId: string, posted: readonly PostedTask[], source: SourceAgent): Promise<Task[]> {
     const planned = await this.planner.planAll(projectId, posted);
     const names = planned.flatMap(({ task }) => [task.id, ...(task.dependencies ?? [])]);
+    const order = creationOrder(planned.map(({ task }) => task));
     const parentIds = [...new Set(planned.flatMap(({ task }) => task.parent_workflow_id ?? []))];
     return this.transactor.run(async (tx) => {
       const { values, ...lockParents } = this.parents.lockShared(
@@ -55,7 +57,7 @@ export class TaskTransactions {
         [...new Set(names)].map((id) => ({ id, projectId })),
       );
       const changes = new TaskChanges(tx, present);
-      const tasks = planned.map(({ task, absentAgent, refusal }, ordinal) => {
+      const one = ({ task, absentAgent, refusal }: PlannedTask, ordinal: number): Task => {
         const stored = changes.find(projectId, task.id);
         if (stored !== undefined) return sameBody(stored, task);
         if (refusal !== undefined) throw refusal;
@@ -68,10 +70,15 @@ export class TaskTransactions {
         });
         for (const id of decision.task.dependencies) changes.markAwaited(projectId, id);
         return changes.apply(decision, source);
-      });
+      };
+      const tasks = new Map<number, Task>();
+      for (const index of order) {
+        const plan = planned[index];
+        if (plan !== undefined) tasks.set(index, one(plan, index));
+      }
       const written = changes.flush();
       tx.afterCommit(() => this.reactions.committed(written, () => undefined));
-      return tasks;
+      return planned.flatMap((_, index) => tasks.get(index) ?? []);
     });
   }
 

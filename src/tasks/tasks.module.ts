@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { HeldWork } from '../agents/index.js';
 import { SchemaChecks } from '../platform/json-schema/schema-checks.js';
+import { ClaimFloors } from './claim-floors.js';
 import { ClaimCommands } from './claim-commands.js';
 import { ClaimsService } from './claims.service.js';
 import { Dispatcher } from './dispatcher.js';
@@ -18,6 +19,7 @@ import { PromotionSweep } from './jobs/promotion.sweep.js';
 import { UnservedSweep } from './jobs/unserved.sweep.js';
 import { KnownTemplates } from './known-templates.js';
 import { TaskRetention } from './jobs/retention.sweep.js';
+import { ProjectTurns } from './project-turns.js';
 import { LeaseTokens } from './lease-tokens.js';
 import { TaskMessages } from './realtime/task-messages.js';
 import { ReadySockets } from './realtime/ready-sockets.js';
@@ -45,6 +47,7 @@ import { WorkflowTasks } from './workflow-tasks.js';
   providers: [
     AgingSweep,
     ClaimCommands,
+    ClaimFloors,
     ClaimsService,
     Dispatcher,
     Explanations,
@@ -53,6 +56,7 @@ import { WorkflowTasks } from './workflow-tasks.js';
     LeaseSweep,
     LeaseTokens,
     OperationSweep,
+    ProjectTurns,
     PromotionSweep,
     ReadySockets,
     ReportsService,

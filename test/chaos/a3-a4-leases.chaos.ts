@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { until } from '../support/wait-for.js';
-import { waitsForDead } from './checks.js';
+import { waitsForDead } from './lease-checks.js';
 import { ChaosPostgres } from './postgres.js';
 import { report } from './report.js';
 import { World } from './world.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { check, waitsForDead } from './checks.js';
+import { check } from './checks.js';
 import type { Exchange, History, LogEntry, Outcome, TaskRow, Told } from './history.js';
+import { waitsForDead } from './lease-checks.js';
 
 const LEASE_MS = 3_000;
 
@@ -181,6 +182,19 @@ describe('the checker', () => {
     expect(brokenIn({ ...inherited(5_360), silences, outages: [{ from: 1_000, to: 3_000 }] })).toEqual([]);
     expect(waitsForDead(history({ silences }), { log: inherited(4_360).log, tasks: [] })).toEqual([
       { task: 't', agent: 'a', waited: 4_010 },
+    ]);
+  });
+
+  it('grants what a dead agent had on its way as long as the slowest answer of that moment', () => {
+    const silences = new Map([['a', [{ from: 350, to: Infinity }]]]);
+    const { log, exchanges } = inherited(4_700);
+    const slow: Exchange = { ...by('c'), what: 'heartbeat', sentAt: 340, answeredAt: 750, status: 200 };
+    expect(brokenIn({ log, exchanges: [...exchanges, slow], silences })).toEqual([]);
+    expect(brokenIn({ log, exchanges: [...exchanges, { ...slow, ...by('a') }], silences })).toEqual([
+      'offered late',
+    ]);
+    expect(brokenIn({ log, exchanges: [...exchanges, { ...slow, what: 'claim' }], silences })).toEqual([
+      'offered late',
     ]);
   });
 

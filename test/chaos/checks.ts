@@ -1,30 +1,15 @@
+import type { Check, Finding } from './finding.js';
 import {
   aggregateOf,
-  type Attempt,
   type Exchange,
   groupBy,
   type History,
+  isAccepted,
+  isOfTask,
   type LogEntry,
   type Outcome,
-  type Span,
 } from './history.js';
-
-/** A promise that was broken, and by what. The names are those of the report. */
-export interface Finding {
-  readonly broken:
-    | 'lost'
-    | 'not completed once'
-    | 'stale accepted'
-    | 'gap in seq'
-    | 'order'
-    | 'not delivered'
-    | 'offered late'
-    | 'taken early'
-    | 'answer';
-  readonly text: string;
-}
-
-type Check = (history: History, outcome: Outcome, leaseMs: number) => Finding[];
+import { neverEarly, offeredAgain } from './lease-checks.js';
 
 /** P1: what was acknowledged is in the log, and the task is there as its last event says. */
 const acknowledgedExists: Check = ({ exchanges }, { log, tasks }) => {
@@ -166,87 +151,6 @@ const delivered: Check = ({ told, gaps }, { log }) => {
   return findings;
 };
 
-/** The second that P3 grants beyond the lease. */
-const GRACE_MS = 1_000;
-/** Of an outage from this length on, the servers credit what passed since their last pulse, which may be a second more. */
-const CREDITED_MS = 4_000;
-const PULSE_MS = 1_500;
-
-/** P3: what a dead agent held is offered again within its lease and a second of time in which the system was up. */
-const offeredAgain: Check = (history, outcome, leaseMs) =>
-  waitsForDead(history, outcome)
-    .filter(({ waited }) => waited > leaseMs + GRACE_MS)
-    .map(({ task, agent, waited }) => ({
-      broken: 'offered late',
-      text: `${task} waited ${Math.round(waited)} ms for ${agent}, which was dead`,
-    }));
-
-/** How long each task waited for an agent that was silent meanwhile, in ms of time in which the system was up. */
-export function waitsForDead(
-  { silences, outages }: History,
-  { log }: Outcome,
-): { task: string; agent: string; waited: number }[] {
-  return attemptsOf(log).flatMap(({ task, agent, from, to }) =>
-    (silences.get(agent) ?? []).flatMap((silence) => {
-      const start = Math.max(from, silence.from);
-      const end = Math.min(to, silence.to);
-      return start < end && end < Infinity
-        ? [{ task, agent, waited: end - start - downtime(outages, start, end) }]
-        : [];
-    }),
-  );
-}
-
-function downtime(outages: readonly Span[], from: number, to: number): number {
-  return outages
-    .map((outage) =>
-      outage.to - outage.from < CREDITED_MS ? outage : { from: outage.from - PULSE_MS, to: outage.to },
-    )
-    .reduce((sum, outage) => sum + Math.max(0, Math.min(to, outage.to) - Math.max(from, outage.from)), 0);
-}
-
-/** Nothing is taken from an agent before a whole lease has passed since it last proved that it is alive. */
-const neverEarly: Check = ({ exchanges }, { log }, leaseMs) => {
-  const ofAgent = groupBy(exchanges, ({ agent }) => agent);
-  const ofTask = groupBy(exchanges.flatMap(givenAt), ({ task }) => task);
-  return attemptsOf(log).flatMap((held): Finding[] => {
-    const { task, attempt, agent, from } = held;
-    if (held.end?.event_type !== 'task.retrying') return [];
-    // The log's times may be as wrong as the clock that ended the lease; the next holder's are not.
-    const given = (ofTask.get(task) ?? []).filter((next) => next.attempt > attempt).map(({ at }) => at);
-    const to = Math.min(held.to, ...given);
-    const calls = (ofAgent.get(agent) ?? []).filter((call) => call.sentAt >= from && call.sentAt <= to);
-    // An agent that begins anew gives back itself what it held.
-    if (calls.some(({ what }) => what === 'register')) return [];
-    const yes = calls.filter((call) => isAccepted(call) && (call.answeredAt ?? Infinity) < to);
-    const started = yes.find(
-      (call) => call.what === 'start' && call.task === task && call.attempt === attempt,
-    );
-    const startedAt = started?.answeredAt ?? Infinity;
-    const beats = yes.filter((call) => call.what === 'heartbeat' && call.sentAt > startedAt);
-    const renewedAt = Math.max(from, started?.sentAt ?? from, ...beats.map(({ sentAt }) => sentAt));
-    if (to >= renewedAt + leaseMs - CLOCK_GRAIN_MS) return [];
-    const text = `attempt ${attempt} of ${task} ended ${Math.round(to - renewedAt)} ms after ${agent} renewed it`;
-    return [{ broken: 'taken early', text }];
-  });
-};
-
-/** Times are cut to the millisecond, on either side. */
-const CLOCK_GRAIN_MS = 2;
-
-/** When an agent had been given an attempt, as far as it shows. */
-function givenAt({
-  what,
-  task,
-  attempt,
-  sentAt,
-  answeredAt,
-  items = [],
-}: Exchange): (Attempt & { at: number })[] {
-  if (what === 'start' && task !== undefined && attempt !== undefined) return [{ task, attempt, at: sentAt }];
-  return items.map((item) => ({ ...item, at: answeredAt ?? Infinity }));
-}
-
 /** No client saw anything but success, a lost lease, or "later": not even under faults. */
 const answersProper: Check = ({ exchanges }) =>
   exchanges
@@ -276,8 +180,6 @@ export function check(history: History, outcome: Outcome, leaseMs: number): Find
 }
 
 const lost = (text: string): Finding => ({ broken: 'lost', text });
-const isOfTask = (entry: LogEntry): boolean => entry.event_type.startsWith('task.');
-const isAccepted = ({ status }: Pick<Exchange, 'status'>): boolean => status !== undefined && status < 300;
 
 /** What an event proves, in the words of {@link effectsAsked}. */
 function effectOf(entry: LogEntry): string[] {
@@ -302,33 +204,4 @@ function effectsAsked({ what, task, attempt, items = [] }: Omit<Exchange, 'clien
   if (what === 'create') return [`create ${task}`];
   if (what === 'start' || what === 'complete') return [`${what} ${task} ${attempt}`];
   return items.map((item) => `claim ${item.task} ${item.attempt}`);
-}
-
-interface HeldAttempt extends Span {
-  readonly task: string;
-  readonly attempt: number;
-  readonly agent: string;
-  /** The event that ended it. */
-  readonly end: LogEntry | undefined;
-}
-
-/** Every attempt in the log, from its assignment to its end, which may not have come (`to` = Infinity). */
-function attemptsOf(log: readonly LogEntry[]): HeldAttempt[] {
-  const ends = new Set(['task.completed', 'task.retrying', 'task.failed', 'task.queued', 'task.cancelled']);
-  const byTask = groupBy(log.filter(isOfTask), aggregateOf);
-  return [...byTask].flatMap(([task, entries]) =>
-    entries.flatMap((entry, index) => {
-      if (entry.event_type !== 'task.assigned') return [];
-      const end = entries.slice(index + 1).find((later) => ends.has(later.event_type));
-      const { attempt, assigned_agent: agent } = entry.payload;
-      return {
-        task,
-        attempt: Number(attempt),
-        agent: String(agent),
-        from: Date.parse(entry.timestamp),
-        to: end === undefined ? Infinity : Date.parse(end.timestamp),
-        end,
-      };
-    }),
-  );
 }

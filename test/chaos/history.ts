@@ -78,6 +78,10 @@ export function aggregateOf({ event_type: type, payload }: Pick<LogEntry, 'event
   return String(payload['task_id'] ?? payload['agent_id']);
 }
 
+export const isOfTask = (entry: LogEntry): boolean => entry.event_type.startsWith('task.');
+export const isAccepted = ({ status }: Pick<Exchange, 'status'>): boolean =>
+  status !== undefined && status < 300;
+
 export function groupBy<K, V>(values: Iterable<V>, keyOf: (value: V) => K): Map<K, V[]> {
   const groups = new Map<K, V[]>();
   for (const value of values) {

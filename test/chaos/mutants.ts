@@ -1,7 +1,7 @@
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Finding } from './checks.js';
+import type { Finding } from './finding.js';
 
 /** A defect that somebody might build in, as a change of one built file. */
 export interface Mutant {

@@ -1,5 +1,5 @@
 import { availableParallelism, loadavg } from 'node:os';
-import { waitsForDead } from './checks.js';
+import { waitsForDead } from './lease-checks.js';
 import type { Verdict, World } from './world.js';
 
 /** Prints what a scenario came to, a line each, with the seed that repeats it. */

@@ -4,7 +4,7 @@ import { until } from '../support/wait-for.js';
 import { report } from './report.js';
 import { World } from './world.js';
 
-const TASKS = 150;
+const TASKS = 100;
 
 let database: TestDatabase;
 let world: World;
@@ -20,8 +20,8 @@ afterAll(async () => {
 
 it('keeps its promises while the server is killed and agents die and freeze', async () => {
   await world.subscriber();
-  await world.fleet(4, { crashes: 0.02, pauses: 0.01 });
-  const load = world.load(TASKS, 60);
+  await world.fleet(4, { crashes: 0.03, pauses: 0.03 });
+  const load = world.load(TASKS, 40);
   for (const share of [0.3, 0.6]) {
     await until(() => world.completed >= share * TASKS, { within: 30_000 });
     await world.crashServer();

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startServer, type ServerProcess } from '../support/processes.js';
 import { until } from '../support/wait-for.js';
-import { check, type Finding } from './checks.js';
+import { check } from './checks.js';
+import type { Finding } from './finding.js';
 import { type AgentOptions, FleetAgent, killed, startProcess } from './fleet.js';
 import {
   type History,

@@ -34,19 +34,42 @@ export const BOUNDS = {
   text: `SELECT s.pos AS start, greatest(s.pos, (SELECT max(e.pos) FROM events e)) AS "end" FROM log_start s`,
 };
 
+/** A row of a page, with the size of its payload in bytes. */
+export interface PageRow extends EventRow {
+  readonly size: number;
+}
+
+/** What one page holds at most, in bytes of payloads; one event is a page, however large it is. */
+export const PAGE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Never less than the payload's size, and found without fetching what is stored apart: what is compressed to less than
+ * 8 KiB is unpacked and measured, what is larger counts as 2 MiB, which no payload exceeds.
+ */
+const SIZE = `CASE WHEN pg_column_compression(e.payload) IS NULL THEN pg_column_size(e.payload)
+  WHEN pg_column_size(e.payload) < 8192 THEN octet_length(e.payload::text) ELSE 2097152 END`;
+
+/** The first rows of a condition, in order of the log, as many as $limit says and a page holds. */
+const pageOf = (condition: string, limit: string): string => `
+    SELECT ${COLUMNS}, e.size FROM (
+      SELECT e.*, s.size, sum(s.size) OVER (ORDER BY e.pos ROWS UNBOUNDED PRECEDING) AS sum
+      FROM events e CROSS JOIN LATERAL (SELECT ${SIZE} AS size) s
+      WHERE ${condition} ORDER BY e.pos LIMIT ${limit}) e
+    WHERE e.sum - e.size < ${PAGE_BYTES} ORDER BY e.pos`;
+
 export const AFTER = {
   name: 'log-after',
-  text: `SELECT ${COLUMNS} FROM events e WHERE e.pos > $1 ORDER BY e.pos LIMIT $2`,
+  text: pageOf('e.pos > $1', '$2'),
 };
 
 /** $1 project (null: all), $2 after, $3 up to and with, $4 correlation id, $5 rows. */
 export const PROJECT_PAGE = {
   name: 'log-page',
-  text: `
-    SELECT ${COLUMNS} FROM events e
-    WHERE ($1::text IS NULL OR e.project_id = $1) AND e.pos > $2 AND e.pos <= $3
-      AND ($4::text IS NULL OR e.correlation_id = $4)
-    ORDER BY e.pos LIMIT $5`,
+  text: pageOf(
+    `($1::text IS NULL OR e.project_id = $1) AND e.pos > $2 AND e.pos <= $3
+      AND ($4::text IS NULL OR e.correlation_id = $4)`,
+    '$5',
+  ),
 };
 
 export const AGGREGATE = {

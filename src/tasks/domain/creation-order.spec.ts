@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { creationOrder } from './creation-order.js';
 
-const task = (id: string, ...dependencies: string[]): { id: string; dependencies: string[] } => ({ id, dependencies });
+const task = (id: string, ...dependencies: string[]): { id: string; dependencies: string[] } => ({
+  id,
+  dependencies,
+});
 
 describe('the order in which tasks are created together', () => {
   it('is as listed where none depends on another', () => {
@@ -14,6 +17,8 @@ describe('the order in which tasks are created together', () => {
   });
 
   it('names those that wait for each other', () => {
-    expect(() => creationOrder([task('ok'), task('a', 'b'), task('b', 'a')])).toThrow('a, b wait for each other');
+    expect(() => creationOrder([task('ok'), task('a', 'b'), task('b', 'a')])).toThrow(
+      'a, b wait for each other',
+    );
   });
 });

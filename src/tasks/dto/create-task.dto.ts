@@ -173,7 +173,7 @@ export class CreateTaskDto {
 
 export class CreateTaskBatchDto {
   @NestedListField(() => CreateTaskDto, {
-    about: 'All or nothing; they may depend on each other, a dependency before its dependents.',
+    about: 'All or nothing; they may depend on each other.',
     min: 1,
     max: 1000,
   })

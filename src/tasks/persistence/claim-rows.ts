@@ -1,4 +1,5 @@
 import type { Statement } from '../../platform/database/statement.js';
+import type { Floor } from '../claim-floors.js';
 import type { Task } from '../domain/task.js';
 import type { Route } from '../routes.js';
 
@@ -28,9 +29,7 @@ interface WantRow {
  * under the agents' locks. Rows are picked once over all routes, in claim order, and dealt round robin: a LATERAL per
  * agent would give the same rows to each, as one does not skip one's own locks.
  */
-const CLAIM = {
-  name: 'tasks-claim',
-  text: `
+const claim = (picked: string): string => `
     WITH wants AS (
       SELECT w.ord, w.agent_id, w.agent_project, w.epoch, w.want, w.capacity - held.n AS room
       FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[]) WITH ORDINALITY
@@ -41,14 +40,7 @@ const CLAIM = {
           AND h.status IN ('assigned', 'in_progress')) held
     ), slots AS (
       SELECT row_number() OVER (ORDER BY s.round, w.ord) AS n, w.* FROM wants w, generate_series(1, least(w.want, w.room)) AS s(round)
-    ), picked AS (
-      SELECT p.* FROM unnest($6::text[], $7::int[]) AS r(project_id, route)
-      CROSS JOIN LATERAL (
-        SELECT t.id, t.project_id, t.rank, t.vtime FROM tasks t
-        WHERE t.project_id = r.project_id AND t.route = r.route AND t.claimable
-        ORDER BY t.rank, t.vtime, t.id LIMIT (SELECT count(*) FROM slots)
-        FOR UPDATE SKIP LOCKED) p
-    ), dealt AS (
+    ), ${picked}, dealt AS (
       SELECT p.id, p.project_id, row_number() OVER (ORDER BY p.rank, p.vtime, p.id) AS n FROM picked p
     ), claimed AS (
       UPDATE tasks t SET
@@ -63,7 +55,30 @@ const CLAIM = {
       WHERE t.id = d.id AND t.project_id = d.project_id
       RETURNING s.ord, t.*
     )
-    SELECT w.ord::int AS want_index, w.room, c.* FROM wants w LEFT JOIN claimed c ON c.ord = w.ord`,
+    SELECT w.ord::int AS want_index, w.room, c.* FROM wants w LEFT JOIN claimed c ON c.ord = w.ord`;
+
+const pick = (routes: string, from: string): string => `
+      SELECT p.* FROM ${routes}
+      CROSS JOIN LATERAL (
+        SELECT t.id, t.project_id, t.rank, t.vtime FROM tasks t
+        WHERE t.project_id = r.project_id AND t.route = r.route AND t.claimable ${from}
+        ORDER BY t.rank, t.vtime, t.id LIMIT (SELECT count(*) FROM slots)
+        FOR UPDATE SKIP LOCKED) p`;
+
+const ROUTES = 'unnest($6::text[], $7::int[]) AS r(project_id, route)';
+
+const CLAIM = { name: 'tasks-claim', text: claim(`picked AS (${pick(ROUTES, '')})`) };
+
+/** From a floor on; where nothing stands behind it, from the beginning. */
+const CLAIM_FROM_FLOOR = {
+  name: 'tasks-claim-floor',
+  text: claim(`
+    behind AS (${pick(
+      'unnest($6::text[], $7::int[], $10::smallint[], $11::bigint[]) AS r(project_id, route, rank, vtime)',
+      'AND (t.rank, t.vtime) >= (r.rank, r.vtime)',
+    )}
+    ), before AS (${pick(`(SELECT * FROM ${ROUTES} WHERE NOT EXISTS (SELECT FROM behind)) AS r`, '')}
+    ), picked AS (SELECT * FROM behind UNION ALL SELECT * FROM before)`),
 };
 
 export function claimTasks(
@@ -71,9 +86,10 @@ export function claimTasks(
   routes: readonly Route[],
   now: string,
   leaseSeconds: number,
+  floors?: readonly Floor[],
 ): Statement {
   return {
-    ...CLAIM,
+    ...(floors === undefined ? CLAIM : CLAIM_FROM_FLOOR),
     values: [
       wants.map((want) => want.agentId),
       wants.map((want) => want.agentProject),
@@ -84,6 +100,9 @@ export function claimTasks(
       routes.map((route) => route.id),
       now,
       leaseSeconds,
+      ...(floors === undefined
+        ? []
+        : [floors.map((floor) => floor.rank), floors.map((floor) => floor.vtime)]),
     ],
   };
 }

@@ -1,14 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { stageAfter, STAGE_TRANSITIONS, type StageStep } from './look.js';
-import {
-  type Stage,
-  STAGE_STATUSES,
-  type StageTask,
-  WORKFLOW_STATUSES,
-  type WorkflowConfiguration,
-  type WorkflowStatus,
-} from './workflow.js';
+import { stageAfter, STAGE_TRANSITIONS } from './look.js';
+import { STAGE_STATUSES, WORKFLOW_STATUSES, type WorkflowConfiguration } from './workflow.js';
 import { executionOrder, type StageNode } from './workflow.graph.js';
 import { WorkflowInMemory } from './workflow-in-memory.js';
 import { decide, WORKFLOW_TRANSITIONS, workflowAfter } from './workflow.machine.js';

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { EventLog } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
-import { capables, explain, type Candidate, type Explanation, type Situation } from './domain/explanation.js';
+import { type Candidate, capables } from './domain/candidate.js';
+import { explain, type Situation } from './domain/explanation.js';
+import type { Explanation } from './domain/rule.js';
 import type { Task } from './domain/task.js';
 import {
   AHEAD_OF,
@@ -65,7 +67,7 @@ export class Explanations {
   private async ahead(task: Task, candidates: readonly Candidate[]): Promise<Situation['ahead']> {
     await this.routes.refresh();
     const routes = new Map(
-      capables(task, { candidates })
+      capables(task, candidates)
         .flatMap((agent) => this.routes.of(agent))
         .map((route) => [route.id, route]),
     );

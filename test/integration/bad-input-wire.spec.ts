@@ -159,7 +159,9 @@ describe('200 connections that never get to the point', () => {
     server.requestTimeout = 2_000;
     const hostile = hostileBodies();
     const before: number[] = [];
-    while (before.length < 100) before.push(await healthyCall());
+    while (before.length < 300) before.push(await healthyCall());
+    // The first ones compile code.
+    before.splice(0, 100);
     const slow = await Promise.all(Array.from({ length: 200 }, () => RawConnection.to(app.url)));
     for (const [index, connection] of slow.entries()) {
       connection.send(
@@ -206,7 +208,7 @@ describe('200 connections that never get to the point', () => {
   }
 
   function p99(times: readonly number[]): number {
-    return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? Infinity;
+    return times.toSorted((a, b) => a - b)[Math.ceil(times.length * 0.99) - 1] ?? Infinity;
   }
 
   function hostileBodies(): [path: string, body: string][] {

@@ -83,7 +83,7 @@ describe('a claim beside 100,000 tasks that need a capability nobody has', () =>
     await multiply(String(other.body['id']), 100_000);
     const beside = await pagesOfClaim(client, agent);
     await client.end();
-    console.info(`pages of a claim: ${alone} alone, ${beside} beside 100,000 others`);
+    process.stdout.write(`pages of a claim: ${alone} alone, ${beside} beside 100,000 others\n`);
     expect(beside / alone).toBeLessThanOrEqual(1.5);
     const { body } = await api.call('POST', `/agents/${agent.id}/claim`, { max_tasks: 5 }, agent.token);
     expect(body['items']).toHaveLength(5);
@@ -120,8 +120,8 @@ describe('claims while somebody reads for long', () => {
     const fromTheFloor = await pagesOfClaim(client, agent, last);
     await client.end();
     await reader.end();
-    console.info(
-      `pages of a claim behind 5,000 dead ones: ${fromTheBeginning}, from the floor ${fromTheFloor}`,
+    process.stdout.write(
+      `pages of a claim behind 5,000 dead ones: ${fromTheBeginning}, from the floor ${fromTheFloor}\n`,
     );
     expect(fromTheFloor * 10).toBeLessThan(fromTheBeginning);
   });

@@ -187,8 +187,9 @@ describe('lists of many', () => {
           .filter((one) => one.type === type)
           .map(({ id }) => id),
       );
-      if (page.body['next_cursor'] === null) break;
-      cursor = `&cursor=${String(page.body['next_cursor'])}`;
+      const { next_cursor: next } = page.body;
+      if (typeof next !== 'string') break;
+      cursor = `&cursor=${next}`;
       if (seen.length === posted.length) break;
     }
     expect(seen).toEqual(posted.toReversed());

@@ -75,7 +75,7 @@ export class Transactor {
       const [xid, now] = [String(facts?.['xid']), String(facts?.['now'])];
       const [stored] = effect === undefined ? [] : await this.stored(client, effect);
       if (effect !== undefined && stored !== undefined) {
-        await client.query('ROLLBACK');
+        await pipeline(client, [ROLLBACK]);
         // What this very work resulted in when it was done.
         return effect.replay(stored) as T;
       }

@@ -184,6 +184,13 @@ describe('a report', () => {
     expect(task).toMatchObject({ status: 'queued', claimable: true, attempt: 1, attempts_forgiven: 1 });
   });
 
+  it('that hands the task back keeps what an earlier attempt ended with, and is answered again', () => {
+    const error = { code: 'LEASE_EXPIRED', message: 'gone', attempt: 1 };
+    const back = report({ status: 'queued' })({ ...taskThatIs('assigned'), attempt: 2, error }).task;
+    expect(back).toMatchObject({ status: 'queued', error });
+    expect(report({ status: 'queued' })(back)).toEqual({ task: back, facts: [] });
+  });
+
   it('after the lease was lost is stale, even before anybody else has the task', () => {
     const lost = checkLease(taskThatIs('in_progress'), null, { ...AT, now: '2026-01-01T00:02:00.000Z' }).task;
     expect(lost).toMatchObject({ status: 'queued', error: { code: 'LEASE_EXPIRED' } });

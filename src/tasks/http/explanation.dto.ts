@@ -1,5 +1,5 @@
 import { ChoiceField, IdField, JsonField, TextField, TimeField } from '../../platform/http/fields.js';
-import { RULES } from '../domain/explanation.js';
+import { RULES } from '../domain/rule.js';
 import { TASK_STATUSES } from '../domain/task.js';
 
 /** Why a task is where it is. */

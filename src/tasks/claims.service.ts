@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AgentPresence, assertSession, type AgentKey, type AgentRow } from '../agents/index.js';
+import { currentKeyedRequest } from '../platform/idempotency/keyed-request.js';
 import type { Claimed } from './claim-commands.js';
 import { Dispatcher } from './dispatcher.js';
 import type { ClaimedTask } from './task-view.js';
@@ -77,8 +78,8 @@ export class ClaimsService {
     const deadline = Date.now() + ask.waitMs;
     assertSession(agent, ask.sessionEpoch);
     let passOn = (): void => {};
-    // Where nothing is known to wait, a claim would only say so.
-    let mayClaim = !this.dispatcher.hasNothingFor(agent);
+    // Where nothing is known to wait, a claim would only say so; unless it was made before, under the same key.
+    let mayClaim = !this.dispatcher.hasNothingFor(agent) || currentKeyedRequest() !== undefined;
     for (let noted = seen; ; noted = true, mayClaim = true) {
       const news = this.news(agent, deadline - Date.now(), patience);
       try {

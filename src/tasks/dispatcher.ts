@@ -72,7 +72,8 @@ export class Dispatcher implements OnModuleInit {
       ? await this.turns.next(agent, this.recall(agent))
       : undefined;
     const claimed = await this.batcher.submit(this.claims, { ...command, projects });
-    if (claimed.exhausted) {
+    // Where only some projects had their turn, the others may have work.
+    if (claimed.exhausted && projects === undefined) {
       for (const { id } of this.routes.of(claimed.agent)) this.news.exhausted(id, sentAt);
     }
     if (waiter !== undefined) waiter.full = claimed.full;

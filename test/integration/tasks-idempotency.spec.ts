@@ -134,6 +134,20 @@ describe('Idempotency-Key', () => {
     expect(replayed(again)).toBe(true);
   });
 
+  it('answers a repeated long poll at once, though there is nothing more', async () => {
+    const agent = await api.member();
+    await keyed('/tasks', api.unique('key'), { type: agent.type });
+    const key = api.unique('key');
+    const poll = (name: string, waitMs: number): Promise<Answer> =>
+      keyed(`/agents/${agent.id}/claim`, name, { max_tasks: 5, wait_ms: waitMs }, { token: agent.token });
+    const first = await poll(key, 20_000);
+    expect(first.body['items']).toHaveLength(1);
+    expect((await poll(api.unique('key'), 0)).body['items']).toEqual([]);
+    const began = Date.now();
+    expect((await poll(key, 20_000)).body).toEqual(first.body);
+    expect(Date.now() - began).toBeLessThan(15_000);
+  });
+
   it('looks again when a claim found nothing', async () => {
     const agent = await api.member();
     const key = api.unique('key');

@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
 import { Transactor, type Transaction } from '../../platform/database/transactor.js';
 import { Sweeps } from '../../platform/sweeps/sweeps.js';
 import { DomainError } from '../../shared/domain-error.js';
@@ -6,6 +7,7 @@ import { redrive } from '../domain/lifecycle.js';
 import type { Circumstances } from '../domain/retry.js';
 import type { Decision, Task } from '../domain/task.js';
 import {
+  FORGET_OPERATIONS,
   LOCK_TASKS,
   moveOperation,
   TAKE_OPERATION,
@@ -17,6 +19,7 @@ import { dependenciesMet } from '../task-transactions.js';
 import { TaskWriter } from '../task-writer.js';
 
 const SWEEP_MS = 500;
+const FORGET_MS = 3_600_000;
 const PER_BATCH = 100;
 
 /**
@@ -26,6 +29,7 @@ const PER_BATCH = 100;
 @Injectable()
 export class OperationSweep implements OnModuleInit {
   constructor(
+    private readonly database: Database,
     private readonly transactor: Transactor,
     private readonly tasks: TaskWriter,
     private readonly sweeps: Sweeps,
@@ -33,6 +37,10 @@ export class OperationSweep implements OnModuleInit {
 
   onModuleInit(): void {
     this.sweeps.every('operations', SWEEP_MS, () => this.look());
+    this.sweeps.every('operations-forget', FORGET_MS, async () => {
+      const forgotten = await this.database.query(FORGET_OPERATIONS, [PER_BATCH]);
+      return forgotten.length === PER_BATCH;
+    });
   }
 
   private look(): Promise<boolean> {

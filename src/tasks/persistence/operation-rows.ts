@@ -35,6 +35,17 @@ export const TAKE_OPERATION: Sql = {
     ORDER BY o.created_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
 };
 
+/** Nobody asks any more how it went. Values: rows at most. */
+export const FORGET_OPERATIONS: Sql = {
+  name: 'operations-forget',
+  text: `
+    DELETE FROM task_operations o USING (
+      SELECT old.id, old.project_id FROM task_operations old
+      WHERE old.status = 'completed' AND old.ended_at < clock_timestamp() - interval '30 days' LIMIT $1
+      FOR UPDATE SKIP LOCKED) gone
+    WHERE o.id = gone.id AND o.project_id = gone.project_id RETURNING 1`,
+};
+
 /** Tasks of a project by id, locked. What they were given is not needed, and may be large. */
 export const LOCK_TASKS: Sql = {
   name: 'operation-tasks',

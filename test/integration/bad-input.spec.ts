@@ -290,6 +290,13 @@ describe('refusals come in the order 401, 403 by scope, 400, 404, 403 by ownersh
       'NOT_FOUND',
     ],
     ['bad body, another’s agent', () => api.beat(other.id, badBody, member.token), 400, 'VALIDATION_FAILED'],
+    [
+      'reports for an agent that does not exist',
+      () =>
+        api.call('POST', `/agents/nobody/reports?project_id=${PROJECT}`, { reports: [{ task_id: 'taken' }] }),
+      404,
+      'NOT_FOUND',
+    ],
     ['another’s agent that does not exist', () => api.beat('nobody', {}, member.token), 404, 'NOT_FOUND'],
     [
       'another’s agent, an old session',

@@ -60,7 +60,11 @@ export class AgentWorkController {
     @Req() request: FastifyRequest,
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
     const key = await this.access.actingFor(caller, named, id);
-    if (body.session_epoch !== undefined) assertSession(await this.agents.get(key), body.session_epoch);
+    // An agent that calls for itself is there; one that somebody calls for may not be.
+    if (body.session_epoch !== undefined || caller.agentId !== id) {
+      const agent = await this.agents.get(key);
+      if (body.session_epoch !== undefined) assertSession(agent, body.session_epoch);
+    }
     const claim =
       body.claim === undefined
         ? undefined

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../platform/database/database.js';
+import { JointRead } from '../platform/database/joint-read.js';
 import { notFound } from '../shared/domain-error.js';
-import { ANY_PROJECT } from '../shared/ids.js';
+import { ANY_PROJECT, rowKey } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
 import type { AgentRow } from './domain/agent.js';
 import { ROW_COLUMNS } from './persistence/agent-rows.js';
@@ -13,9 +14,11 @@ export interface AgentKey {
 }
 
 const SERVING = {
-  name: 'agent-serving',
-  text: `SELECT ${ROW_COLUMNS} FROM agents a WHERE a.id = $1 AND a.project_id IN ($2, '${ANY_PROJECT}')
-    ORDER BY a.project_id = '${ANY_PROJECT}' LIMIT 1`,
+  name: 'agents-serving',
+  text: `SELECT k.project_id AS served_project, serving.* FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
+    CROSS JOIN LATERAL (
+      SELECT ${ROW_COLUMNS} FROM agents a WHERE a.id = k.id AND a.project_id IN (k.project_id, '${ANY_PROJECT}')
+      ORDER BY a.project_id = '${ANY_PROJECT}' LIMIT 1) serving`,
 };
 
 const EXACTLY = {
@@ -31,12 +34,15 @@ const PROJECTS = {
 /** Which agents there are, for those who give them work. */
 @Injectable()
 export class AgentDirectory {
-  constructor(private readonly database: Database) {}
+  private readonly serving: JointRead<AgentKey, AgentRow>;
+
+  constructor(private readonly database: Database) {
+    this.serving = new JointRead(nameOf, (keys) => this.findAll(keys));
+  }
 
   /** The agent of that id that serves a project: the project's own, else the one of `*`. */
-  async find(projectId: string, id: string): Promise<AgentRow | undefined> {
-    const [agent] = await this.database.query<AgentRow>(SERVING, [id, projectId]);
-    return agent;
+  find(projectId: string, id: string): Promise<AgentRow | undefined> {
+    return this.serving.get({ id, projectId });
   }
 
   /** The agent of exactly that project. @throws DomainError NOT_FOUND */
@@ -60,4 +66,14 @@ export class AgentDirectory {
       rows.map((row) => row.project_id),
     );
   }
+
+  private async findAll(keys: readonly AgentKey[]): Promise<ReadonlyMap<string, AgentRow>> {
+    const values = [keys.map((key) => key.id), keys.map((key) => key.projectId)];
+    const rows = await this.database.query<AgentRow & { served_project: string }>(SERVING, values);
+    return new Map(
+      rows.map(({ served_project: projectId, ...agent }) => [nameOf({ id: agent.id, projectId }), agent]),
+    );
+  }
 }
+
+const nameOf = ({ id, projectId }: AgentKey): string => rowKey(projectId, id);

@@ -1,4 +1,5 @@
 import type { Transaction } from '../platform/database/transactor.js';
+import type { AgentKey } from './agent-directory.js';
 
 /** An agent, as it asks what it has lost. */
 export interface Watch {
@@ -20,8 +21,11 @@ export abstract class HeldWork {
     agent: { readonly id: string; readonly projectId: string; readonly sessionEpoch: number },
     keep: readonly string[],
   ): Promise<void>;
-  /** How many tasks each of these agents holds (assigned or in progress); agents that hold none are left out. Keys: agent ids. */
-  abstract counts(projectId: string, agentIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /**
+   * How many tasks each of these agents holds (assigned or in progress); agents that hold none are left out. Keys:
+   * `rowKey(projectId, id)`.
+   */
+  abstract counts(agents: readonly AgentKey[]): Promise<ReadonlyMap<string, number>>;
   /**
    * Renews the leases of tasks that an agent says it works on, though it has not started them yet.
    * @returns those of `taskIds` that its session does not hold (any more)

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
-import { HeldWork, type Watch } from '../agents/index.js';
+import { type AgentKey, HeldWork, type Watch } from '../agents/index.js';
 import { Database } from '../platform/database/database.js';
 import type { Transaction } from '../platform/database/transactor.js';
 import { ANY_PROJECT, rowKey } from '../shared/ids.js';
@@ -26,9 +26,10 @@ const KEEP = {
 const COUNT = {
   name: 'held-count',
   text: `
-    SELECT t.assigned_agent AS id, count(*)::int AS held FROM tasks t
-    WHERE t.assigned_agent = ANY($2::text[]) AND t.agent_project = $1 AND t.status IN ('assigned', 'in_progress')
-    GROUP BY t.assigned_agent`,
+    SELECT t.assigned_agent AS id, t.agent_project AS project_id, count(*)::int AS held
+    FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
+    JOIN tasks t ON t.assigned_agent = k.id AND t.agent_project = k.project_id AND t.status IN ('assigned', 'in_progress')
+    GROUP BY t.assigned_agent, t.agent_project`,
 };
 
 const RENEW = {
@@ -88,9 +89,12 @@ export class TasksHeldWork extends HeldWork {
     });
   }
 
-  async counts(projectId: string, agentIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const rows = await this.database.query<{ id: string; held: number }>(COUNT, [projectId, agentIds]);
-    return new Map(rows.map((row) => [row.id, row.held]));
+  async counts(agents: readonly AgentKey[]): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.database.query<{ id: string; project_id: string; held: number }>(COUNT, [
+      agents.map((agent) => agent.id),
+      agents.map((agent) => agent.projectId),
+    ]);
+    return new Map(rows.map((row) => [rowKey(row.project_id, row.id), row.held]));
   }
 
   async renew(

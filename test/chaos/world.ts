@@ -1,22 +1,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../support/free-port.js';
 import { startServer, type ServerProcess } from '../support/processes.js';
 import { until } from '../support/wait-for.js';
 import { check } from './checks.js';
+import { type Answer, type Call, codeOf, request } from './client.js';
 import type { Finding } from './finding.js';
 import { type AgentOptions, FleetAgent, killed, startProcess } from './fleet.js';
-import {
-  type History,
-  type LogEntry,
-  type Outcome,
-  readHistory,
-  type TaskRow,
-  type What,
-} from './history.js';
+import { type History, type Outcome, readHistory, type What } from './history.js';
+import { openTasks, readLog, readTasks } from './outcome.js';
 import { Recorder } from './recorder.mjs';
 
 /** Every scenario's numbers come from this; printed with its report. */
@@ -37,12 +32,6 @@ export interface WorldOptions {
   readonly heartbeatSeconds?: number;
   /** The build to run; default: the one in dist/. */
   readonly main?: string;
-}
-
-interface Answer {
-  /** 0: none. */
-  readonly status: number;
-  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** Everything a run leaves to be judged. */
@@ -70,6 +59,7 @@ export class World {
   token = '';
   created = 0;
   private stopped = false;
+  private readonly ask: Call = (method, path, body) => this.call(method, path, body);
 
   private constructor(
     readonly history: string,
@@ -166,20 +156,8 @@ export class World {
     return until(async () => (await fetch(`${url}/health/ready`)).ok, { within: 60_000 });
   }
 
-  async call(method: string, path: string, body?: object, token = this.token): Promise<Answer> {
-    try {
-      const answer = await fetch(`${this.urls[0]}/api/v1${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      return { status: answer.status, body: (await answer.json()) as Answer['body'] };
-    } catch {
-      return { status: 0, body: {} };
-    }
+  call(method: string, path: string, body?: object, token = this.token): Promise<Answer> {
+    return request(this.urls[0] ?? '', token, method, path, body);
   }
 
   /** One request, recorded as a client's. */
@@ -290,8 +268,8 @@ export class World {
 
   /** Judges what there is; for a system that cannot come to its end. */
   async judgeNow(): Promise<Verdict> {
-    let log = await this.readLog();
-    for (let length = -1; length !== log.length; log = await this.readLog()) {
+    let log = await readLog(this.ask);
+    for (let length = -1; length !== log.length; log = await readLog(this.ask)) {
       length = log.length;
       const last = log.at(-1)?.id;
       // Whoever is never told shows in the findings.
@@ -300,7 +278,7 @@ export class World {
       );
     }
     await Promise.all(this.subscribers.map(({ child }) => killed(child)));
-    const outcome = { log, tasks: await this.readTasks() };
+    const outcome = { log, tasks: await readTasks(this.ask) };
     const history = readHistory(this.history);
     return { history, outcome, findings: check(history, outcome, this.leaseMs) };
   }
@@ -315,41 +293,8 @@ export class World {
 
   /** What keeps the run from its end: some unfinished tasks, and the agents that are not there. */
   private async left(): Promise<string[]> {
-    const left = this.agents.filter(({ silent, dead }) => silent && !dead).map(({ id }) => `${id} is silent`);
-    for (const status of ['queued', 'assigned', 'in_progress']) {
-      const { body } = await this.call('GET', `/tasks?status=${status}&limit=2`);
-      // Refused, there is no list: the server is away.
-      const { items } = body as { items?: TaskRow[] };
-      if (items === undefined) left.push(`the server says ${JSON.stringify(body)}`);
-      left.push(
-        ...(items ?? []).map(
-          ({ id, attempt, assigned_agent: agent }) => `${id} is ${status} (attempt ${attempt}, ${agent})`,
-        ),
-      );
-    }
-    return left;
-  }
-
-  private async readLog(): Promise<LogEntry[]> {
-    const log: LogEntry[] = [];
-    for (let after = ''; ;) {
-      const { body } = await this.call('GET', `/events?limit=200${after}`);
-      const page = body['items'] as LogEntry[];
-      if (page.length === 0) return log;
-      log.push(...page);
-      after = `&after=${String(body['next_cursor'])}`;
-    }
-  }
-
-  private async readTasks(): Promise<TaskRow[]> {
-    const tasks: TaskRow[] = [];
-    for (let cursor = ''; ;) {
-      const { body } = await this.call('GET', `/tasks?limit=200${cursor}`);
-      const page = body as unknown as { items: TaskRow[]; next_cursor: string | null };
-      tasks.push(...page.items);
-      if (page.next_cursor === null) return tasks;
-      cursor = `&cursor=${page.next_cursor}`;
-    }
+    const silent = this.agents.filter((agent) => agent.silent && !agent.dead);
+    return [...silent.map(({ id }) => `${id} is silent`), ...(await openTasks(this.ask))];
   }
 
   private async tokenOf({
@@ -364,18 +309,3 @@ export class World {
 }
 
 const CLOCK = new URL('clock.preload.mjs', `file://${process.cwd()}/test/chaos/`).href;
-
-function codeOf({ body }: Answer): string | undefined {
-  const { code } = (body['error'] ?? {}) as { code?: string };
-  return code;
-}
-
-/** A port that was free a moment ago: a server keeps it through its restarts. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}

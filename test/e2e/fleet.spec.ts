@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startAgent, type AgentOptions, type AgentProcess } from '../support/agents.js';
+import { freePort } from '../support/free-port.js';
 import { startServer, type ServerProcess } from '../support/processes.js';
 import { until } from '../support/wait-for.js';
 
@@ -12,16 +12,6 @@ interface Json {
 }
 
 const LEASE_SECONDS = 3;
-
-/** A port that was free a moment ago: the server keeps it through its restarts. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 describe('a fleet of real processes', () => {
   let dataDir: string;

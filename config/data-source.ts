@@ -5,6 +5,10 @@ import { AgentEntity } from '../src/agents/persistence/agent.entity.js';
 import { ClientEntity } from '../src/auth/persistence/client.entity.js';
 import { SigningKeyEntity } from '../src/auth/persistence/signing-key.entity.js';
 import { IdempotencyKeyEntity } from '../src/platform/idempotency/idempotency-key.entity.js';
+import { MailboxEntity } from '../src/events/persistence/mailbox.entity.js';
+import { MessageEntity } from '../src/events/persistence/message.entity.js';
+import { RequestEntity } from '../src/events/persistence/request.entity.js';
+import { SubscriptionEntity } from '../src/events/persistence/subscription.entity.js';
 import { RouteEntity } from '../src/tasks/persistence/route.entity.js';
 import { TaskEntity } from '../src/tasks/persistence/task.entity.js';
 import { TaskAttemptEntity } from '../src/tasks/persistence/task-attempt.entity.js';
@@ -24,8 +28,12 @@ const ENTITIES = [
   AgentEntity,
   ClientEntity,
   IdempotencyKeyEntity,
+  MailboxEntity,
+  MessageEntity,
+  RequestEntity,
   RouteEntity,
   SigningKeyEntity,
+  SubscriptionEntity,
   TaskAttemptEntity,
   TaskDependencyEntity,
   TaskEntity,

@@ -4,6 +4,7 @@ import { Templates1700000005020 } from './1700000005020-templates.js';
 import { WorkflowsInFull1700000005030 } from './1700000005030-workflows-in-full.js';
 import { TasksInFull1700000005040 } from './1700000005040-tasks-in-full.js';
 import { IdempotencyKeys1700000005050 } from './1700000005050-idempotency-keys.js';
+import { AgentsTalk1700000005060 } from './1700000005060-agents-talk.js';
 import { Retention1700000005040 } from './1700000005040-retention.js';
 
 /** Every migration, in order. */
@@ -15,4 +16,5 @@ export const MIGRATIONS = [
   Retention1700000005040,
   TasksInFull1700000005040,
   IdempotencyKeys1700000005050,
+  AgentsTalk1700000005060,
 ];

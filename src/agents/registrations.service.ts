@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
 import { allows, type Caller } from '../auth/index.js';
+import { openMailbox } from '../events/index.js';
 import { type Transaction, Transactor } from '../platform/database/transactor.js';
 import { forbidden, mayActFor } from './agent-access.js';
 import {
@@ -80,6 +81,7 @@ export class RegistrationsService {
     const joined = happened(agent, { ...fact, details: introduction(agent) }, tx.now, origin);
     const webhookSecret = newWebhookSecret();
     tx.write(insertAgent(joined.agent, webhookSecret));
+    tx.write(openMailbox(projectId, id));
     tx.record(joined.event);
     const credentials = await issueCredentials(tx, agent, webhookSecret);
     return { agent: joined.agent, created: true, credentials };

@@ -4,12 +4,14 @@ import { Database } from '../platform/database/database.js';
 import type { LoggedEvent } from '../shared/domain-event.js';
 import { ANY_PROJECT } from '../shared/ids.js';
 import { encodeCursor, type Cursor } from './domain/cursor.js';
+import type { Selection } from './domain/selection.js';
 import {
   AFTER,
   AGGREGATE,
   BOUNDS,
   EPOCH,
   LATEST,
+  MAILBOX_PAGE,
   PAGE_BYTES,
   type PageRow,
   PROJECT_PAGE,
@@ -67,22 +69,28 @@ export class EventLog implements OnModuleInit {
     return pageOf(await this.database.query<PageRow>(AFTER, [pos, limit]), limit);
   }
 
-  /** Events of one project, or of all with `*`. */
+  /** What may be what a selection wants: a mailbox's events, or all of a project (`*`: of all), whatever their topics. */
   async page(
-    projectId: string,
+    selection: Selection,
     pos: number,
     upTo: number,
     limit: number,
     correlationId?: string,
   ): Promise<LogPage> {
-    const project = projectId === ANY_PROJECT ? null : projectId;
+    if ('mailbox' in selection)
+      return pageOf(
+        await this.database.query<PageRow>(MAILBOX_PAGE, [selection.mailbox, pos, upTo, limit]),
+        limit,
+      );
+    const project = selection.projectId === ANY_PROJECT ? null : selection.projectId;
     const values = [project, pos, upTo, correlationId, limit];
     return pageOf(await this.database.query<PageRow>(PROJECT_PAGE, values), limit);
   }
 
   /** The first thousand events of one aggregate, in the order of their `seq`. */
-  async ofAggregate(projectId: string, aggregateId: string): Promise<LoggedEvent[]> {
-    return (await this.database.query<EventRow>(AGGREGATE, [aggregateId, projectId, HISTORY])).map(toEvent);
+  async ofAggregate(projectId: string, kind: 'task', aggregateId: string): Promise<LoggedEvent[]> {
+    const values = [aggregateId, projectId, kind, HISTORY];
+    return (await this.database.query<EventRow>(AGGREGATE, values)).map(toEvent);
   }
 
   /** The newest event of one type of one aggregate. */

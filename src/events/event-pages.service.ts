@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { LoggedEvent } from '../shared/domain-event.js';
 import { decodeCursor } from './domain/cursor.js';
+import type { Selection } from './domain/selection.js';
 import { type Envelope, Envelopes } from './envelope.js';
 import { EventLog, type Resumption } from './event-log.js';
 import { EventRouter } from './event-router.js';
 import { PAGE_BYTES } from './persistence/event-rows.js';
-import { TopicTrie } from './topic-trie.js';
+import { matcherOf } from './selection-matcher.js';
 
 /** Rows read at once when those of the first look did not fill the page. */
 const SCAN = 1_000;
@@ -13,10 +14,10 @@ const SCAN = 1_000;
 const SCAN_MS = 20_000;
 
 export interface PageAsk {
-  readonly projectId: string;
-  readonly patterns: readonly string[];
+  readonly selection: Selection;
   readonly after: string | undefined;
-  readonly correlationId: string | undefined;
+  /** Only what has this correlation id; of topics only. */
+  readonly correlationId?: string | undefined;
   readonly limit: number;
   /** How long to wait when there is nothing yet, in milliseconds. */
   readonly waitMs: number;
@@ -70,18 +71,17 @@ export class EventPages {
   /** Reads on until the page is full, in events or in bytes, or the log ends, however little matches, as long as a request may take. */
   private async scan(ask: PageAsk, after: number, patience: AbortSignal): Promise<Scan> {
     const giveUpAt = Date.now() + SCAN_MS;
-    const topics = new TopicTrie<true>();
-    for (const pattern of ask.patterns) topics.add(pattern, true);
+    const wants = matcherOf(ask.selection, this.envelopes);
     const end = await this.log.end();
     const items: Envelope[] = [];
     let bytes = 0;
     let pos = after;
     for (let rows = ask.limit; pos < end && !patience.aborted; rows = SCAN) {
       if (Date.now() > giveUpAt) return { items, pos, cut: true };
-      const { events, sizes, ended } = await this.log.page(ask.projectId, pos, end, rows, ask.correlationId);
+      const { events, sizes, ended } = await this.log.page(ask.selection, pos, end, rows, ask.correlationId);
       for (const [index, event] of events.entries()) {
         pos = event.pos;
-        if (topics.match(event.topic, event.type).size === 0) continue;
+        if (!wants(event)) continue;
         items.push(this.envelopes.of(event));
         bytes += sizes[index] ?? 0;
         if (items.length === ask.limit || bytes >= PAGE_BYTES) return { items, pos, cut: false };
@@ -100,16 +100,15 @@ export class EventPages {
     const heard = new Promise<void>((resolve) => (ring = resolve));
     const timer = setTimeout(ring, Math.max(waitMs, 0));
     patience.addEventListener('abort', ring, { once: true });
-    const { projectId, patterns, correlationId } = ask;
+    const { selection, correlationId } = ask;
     const deliver = (event: LoggedEvent): void => {
       if (correlationId === undefined || event.correlationId === correlationId) ring();
     };
-    const consumer = { projectId, patterns, filter: {}, deliver };
-    this.router.subscribe(consumer);
+    const leave = this.router.subscribe({ selection, deliver });
     const cancel = (): void => {
       clearTimeout(timer);
       patience.removeEventListener('abort', ring);
-      this.router.unsubscribe(consumer);
+      leave();
     };
     return { heard, cancel };
   }

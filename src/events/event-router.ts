@@ -2,24 +2,13 @@ import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } fro
 import { LogWriter } from '../platform/database/log-writer.js';
 import { WakeUp } from '../platform/wake-up/wake-up.port.js';
 import type { DomainEvent, LoggedEvent } from '../shared/domain-event.js';
-import { ANY_PROJECT } from '../shared/ids.js';
-import { passes, type EventFilter } from './domain/event-filter.js';
-import { type Envelope, Envelopes } from './envelope.js';
+import { Audience, type Consumer } from './audience.js';
+import { Envelopes } from './envelope.js';
 import { EventLog } from './event-log.js';
-import { TopicTrie } from './topic-trie.js';
 
 const CHANNEL = 'log';
 const POLL_MS = 250;
 const PAGE = 1_000;
-
-/** Who gets which events. `deliver` is called in log order and must neither throw nor wait. */
-export interface Consumer {
-  /** One project, or `*`. */
-  readonly projectId: string;
-  readonly patterns: readonly string[];
-  readonly filter: EventFilter;
-  deliver(event: LoggedEvent): void;
-}
 
 /**
  * The one stream of this process: every committed event of every process, once, in log order. What this process commits
@@ -29,7 +18,7 @@ export interface Consumer {
 @Injectable()
 export class EventRouter implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(EventRouter.name);
-  private readonly consumers = new TopicTrie<Consumer>();
+  private readonly audience: Audience;
   private readonly listeners: ((events: readonly LoggedEvent[]) => void)[] = [];
   private position = 0;
   private reading: Promise<void> | undefined;
@@ -39,10 +28,12 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
 
   constructor(
     private readonly log: EventLog,
-    private readonly envelopes: Envelopes,
+    envelopes: Envelopes,
     private readonly writer: LogWriter,
     private readonly wakeUp: WakeUp,
-  ) {}
+  ) {
+    this.audience = new Audience(envelopes);
+  }
 
   async onModuleInit(): Promise<void> {
     this.position = await this.log.end();
@@ -67,13 +58,12 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
     this.listeners.push(listener);
   }
 
-  /** From now on the consumer gets what matches: everything after {@link reached}. */
-  subscribe(consumer: Consumer): void {
-    for (const pattern of new Set(consumer.patterns)) this.consumers.add(pattern, consumer);
-  }
-
-  unsubscribe(consumer: Consumer): void {
-    for (const pattern of new Set(consumer.patterns)) this.consumers.remove(pattern, consumer);
+  /**
+   * From now on the consumer gets what matches: everything after {@link reached}.
+   * @returns what ends it
+   */
+  subscribe(consumer: Consumer): () => void {
+    return this.audience.add(consumer);
   }
 
   /** A commit of this process: delivered at once if it is the next in the log, else found by reading. */
@@ -124,9 +114,7 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
   private deliver(events: readonly LoggedEvent[]): void {
     for (const event of events) {
       this.position = event.pos;
-      for (const consumer of this.consumers.match(event.topic, event.type)) {
-        if (isFor(consumer, this.envelopes.of(event))) consumer.deliver(event);
-      }
+      this.audience.tell(event);
     }
     for (const listener of this.listeners) {
       try {
@@ -136,10 +124,4 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
       }
     }
   }
-}
-
-/** Is the event in the consumer's project, and does it pass its filter? Its patterns are the trie's affair. */
-export function isFor(consumer: Pick<Consumer, 'projectId' | 'filter'>, envelope: Envelope): boolean {
-  const inReach = consumer.projectId === ANY_PROJECT || consumer.projectId === envelope.project_id;
-  return inReach && passes(consumer.filter, envelope);
 }

@@ -2,19 +2,18 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { LoggedEvent } from '../shared/domain-event.js';
 import { encodeCursor, type Cursor } from './domain/cursor.js';
-import type { EventFilter } from './domain/event-filter.js';
-import { type Envelope, Envelopes } from './envelope.js';
+import type { Selection } from './domain/selection.js';
+import type { Consumer } from './audience.js';
+import { Envelopes } from './envelope.js';
 import { EventLog, type Resumption } from './event-log.js';
-import { type Consumer, EventRouter, isFor } from './event-router.js';
-import { TopicTrie } from './topic-trie.js';
+import { EventRouter } from './event-router.js';
+import { matcherOf } from './selection-matcher.js';
 
 const PAGE = 500;
 
 /** What a reader wants, and where it goes. */
 export interface StreamSpec {
-  readonly projectId: string;
-  readonly patterns: readonly string[];
-  readonly filter: EventFilter;
+  readonly selection: Selection;
   event(event: LoggedEvent): void;
   gap(gap: NonNullable<Resumption['gap']>): void;
   /** The past is told; what follows is live. */
@@ -45,7 +44,7 @@ export class EventStreams {
    * the router; this begins in the next turn, so that whoever opened the stream can tell about it before.
    */
   open(spec: StreamSpec, after: Cursor | undefined): OpenStream {
-    const stream = new Stream(spec);
+    const stream = new Stream(spec, matcherOf(spec.selection, this.envelopes));
     if (after === undefined) this.goLive(stream, this.router.reached);
     else
       this.replay(stream, after).catch(() => {
@@ -55,7 +54,7 @@ export class EventStreams {
       cursor: after === undefined ? this.log.cursor(this.router.reached) : encodeCursor(after),
       close: () => {
         stream.closed = true;
-        this.router.unsubscribe(stream);
+        stream.leave();
       },
     };
   }
@@ -71,9 +70,9 @@ export class EventStreams {
       if (overtaken.gap !== undefined) stream.spec.gap(overtaken.gap);
       from = overtaken.pos;
       const upTo = this.router.reached;
-      const { events, ended } = await this.log.page(stream.projectId, from, upTo, PAGE);
+      const { events, ended } = await this.log.page(stream.selection, from, upTo, PAGE);
       for (const event of events) {
-        stream.tell(event, this.envelopes.of(event));
+        stream.tell(event);
         await stream.spec.ready();
       }
       from = ended ? upTo : (events.at(-1)?.pos ?? upTo);
@@ -86,30 +85,28 @@ export class EventStreams {
 
   private goLive(stream: Stream, from: number): void {
     stream.reached = from;
-    this.router.subscribe(stream);
+    stream.leave = this.router.subscribe(stream);
   }
 }
 
 class Stream implements Consumer {
-  readonly projectId: string;
-  readonly patterns: readonly string[];
-  readonly filter: EventFilter;
+  readonly selection: Selection;
   closed = false;
+  /** Ends its being live. */
+  leave = (): void => {};
   /** A cursor of another process, or of `GET /events`, may be ahead of this process's router. */
   reached = 0;
-  private readonly topics = new TopicTrie<true>();
 
-  constructor(readonly spec: StreamSpec) {
-    this.projectId = spec.projectId;
-    this.patterns = spec.patterns;
-    this.filter = spec.filter;
-    for (const pattern of spec.patterns) this.topics.add(pattern, true);
+  constructor(
+    readonly spec: StreamSpec,
+    private readonly wants: (event: LoggedEvent) => boolean,
+  ) {
+    this.selection = spec.selection;
   }
 
   /** An event of the past. */
-  tell(event: LoggedEvent, envelope: Envelope): void {
-    const wanted = this.topics.match(event.topic, event.type).size > 0 && isFor(this, envelope);
-    if (wanted && !this.closed) this.spec.event(event);
+  tell(event: LoggedEvent): void {
+    if (!this.closed && this.wants(event)) this.spec.event(event);
   }
 
   deliver(event: LoggedEvent): void {

@@ -15,6 +15,10 @@ export interface DomainEvent {
   /** Database time, ISO 8601 UTC with milliseconds. */
   readonly timestamp: string;
   readonly payload: Readonly<Record<string, unknown>>;
+  /** Whose mailbox it is in (the agent's row key); absent: in none. */
+  readonly mailbox?: string | null;
+  /** It is told to its mailbox alone: no topic, page or history shows it. */
+  readonly isPrivate?: boolean;
 }
 
 /** An event that is committed: `pos` is its place in the one order of the log. */

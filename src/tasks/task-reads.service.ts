@@ -98,7 +98,7 @@ export class TaskReads {
         error: null,
       });
     }
-    const events = await this.log.ofAggregate(key.projectId, key.id);
+    const events = await this.log.ofAggregate(key.projectId, 'task', key.id);
     return { attempts, events: events.map((event) => this.envelopes.of(event)) };
   }
 }

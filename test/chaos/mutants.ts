@@ -35,12 +35,12 @@ export const EVENT_OUTSIDE: Mutant = {
 /** What is decided is answered, and committed a slow disk's time later. */
 export const ANSWER_FIRST: Mutant = {
   file: 'platform/database/batch-run.js',
-  find: /return commitWithEvents\((.*), this\.events\);/g,
-  replace: `{
+  find: /return commitWithEvents\(/g,
+  replace: `return (async (...ending) => {
       for (const [entry, outcome] of this.outcomes) if ('done' in outcome) entry.resolve(outcome.done);
       await new Promise((resolve) => setTimeout(resolve, 25));
-      $&
-    }`,
+      return commitWithEvents(...ending);
+    })(`,
   broken: 'lost',
 };
 

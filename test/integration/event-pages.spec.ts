@@ -73,7 +73,8 @@ describe('GET /events', () => {
     // Each look at the clock finds it twelve seconds later.
     let now = Date.now();
     const clock = jest.spyOn(Date, 'now').mockImplementation(() => (now += 12_000));
-    const ask = { projectId, patterns: ['rare'], after: undefined, correlationId: undefined, limit: 10 };
+    const selection = { projectId, patterns: ['rare'], filter: {} };
+    const ask = { selection, after: undefined, limit: 10 };
     const pages = app.app.get(EventPages, { strict: false });
     const page = await pages.read({ ...ask, waitMs: 25_000 }, new AbortController().signal);
     clock.mockRestore();

@@ -123,5 +123,5 @@ export function deleteAgent(agent: AgentRow): Statement {
 export const LAST_SEQ: Sql = {
   name: 'agent-last-seq',
   text: `SELECT coalesce(max(e.seq), 0) AS seq FROM events e
-    WHERE e.aggregate_id = $1 AND e.project_id = $2 AND e.type LIKE 'agent.%'`,
+    WHERE e.aggregate_id = $1 AND e.project_id = $2 AND e.type LIKE 'agent.%' AND NOT e.is_private`,
 };

@@ -24,8 +24,11 @@ export class EventsController {
     @Patience() patience: AbortSignal,
   ): Promise<EventPage> {
     const ask = {
-      projectId: projectForRead(caller, named),
-      patterns: (query.topics ?? ['#']).map((topic) => topicPattern(topic, '/topics')),
+      selection: {
+        projectId: projectForRead(caller, named),
+        patterns: (query.topics ?? ['#']).map((topic) => topicPattern(topic, '/topics')),
+        filter: {},
+      },
       after: query.after,
       correlationId: query.correlation_id,
       limit: query.limit,

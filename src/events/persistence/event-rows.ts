@@ -14,10 +14,12 @@ export interface EventRow {
   readonly correlation_id: string;
   readonly payload: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  readonly mailbox: string | null;
+  readonly is_private: boolean;
 }
 
 const COLUMNS = `e.pos, e.project_id, e.id, e.type, e.topic, e.aggregate_id, e.seq, e.source_agent, e.target_agent,
-  e.correlation_id, e.payload, e.created_at`;
+  e.correlation_id, e.payload, e.created_at, e.mailbox, e.is_private`;
 
 /** Made once per log; a restored database gets a new one. */
 export const EPOCH = {
@@ -66,22 +68,35 @@ export const AFTER = {
 export const PROJECT_PAGE = {
   name: 'log-page',
   text: pageOf(
-    `($1::text IS NULL OR e.project_id = $1) AND e.pos > $2 AND e.pos <= $3
+    `($1::text IS NULL OR e.project_id = $1) AND e.pos > $2 AND e.pos <= $3 AND NOT e.is_private
       AND ($4::text IS NULL OR e.correlation_id = $4)`,
     '$5',
   ),
 };
 
+/** $1 mailbox, $2 after, $3 up to and with, $4 rows. A message that expired before it was read is not read any more. */
+export const MAILBOX_PAGE = {
+  name: 'log-mailbox',
+  text: pageOf(
+    `e.mailbox = $1 AND e.pos > $2 AND e.pos <= $3 AND NOT (e.is_private AND EXISTS (
+      SELECT FROM messages m WHERE m.id = e.aggregate_id AND m.project_id = e.project_id AND m.expired_at IS NOT NULL))`,
+    '$4',
+  ),
+};
+
+/** $3: how the types of its events begin; a task and a workflow may have one id. */
 export const AGGREGATE = {
   name: 'log-aggregate',
   text: `
-    SELECT ${COLUMNS} FROM events e WHERE e.aggregate_id = $1 AND e.project_id = $2 ORDER BY e.seq LIMIT $3`,
+    SELECT ${COLUMNS} FROM events e
+    WHERE e.aggregate_id = $1 AND e.project_id = $2 AND e.type LIKE $3 || '.%' AND NOT e.is_private
+    ORDER BY e.seq LIMIT $4`,
 };
 
 export const LATEST = {
   name: 'log-latest',
   text: `
-    SELECT ${COLUMNS} FROM events e WHERE e.aggregate_id = $1 AND e.project_id = $2 AND e.type = $3
+    SELECT ${COLUMNS} FROM events e WHERE e.aggregate_id = $1 AND e.project_id = $2 AND e.type = $3 AND NOT e.is_private
     ORDER BY e.seq DESC LIMIT 1`,
 };
 
@@ -99,5 +114,7 @@ export function toEvent(row: EventRow): LoggedEvent {
     correlationId: row.correlation_id,
     timestamp: row.created_at,
     payload: row.payload,
+    mailbox: row.mailbox,
+    isPrivate: row.is_private,
   };
 }

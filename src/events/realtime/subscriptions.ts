@@ -64,9 +64,7 @@ export class SocketSubscriptions implements OnModuleInit {
     const id = newId();
     const stream = this.streams.open(
       {
-        projectId: session.caller.projectId,
-        patterns,
-        filter,
+        selection: { projectId: session.caller.projectId, patterns, filter },
         event: (event) => session.send(this.envelopes.of(event)),
         gap: (gap) => session.tell('gap', { subscription_id: id, ...gap }),
         replayed: () => session.tell('replay_complete', { subscription_id: id }),

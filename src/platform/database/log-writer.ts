@@ -11,9 +11,10 @@ export const LOCK_LOG: Statement = { name: 'log-lock', text: `SELECT pg_advisory
 const INSERT_EVENTS = {
   name: 'log-insert',
   text: `WITH written AS (
-    INSERT INTO events (project_id, id, type, topic, aggregate_id, seq, source_agent, target_agent, correlation_id, payload, created_at)
+    INSERT INTO events (project_id, id, type, topic, aggregate_id, seq, source_agent, target_agent, correlation_id, payload, created_at, mailbox, is_private)
     SELECT * FROM json_to_recordset($1::json) AS e(project_id text, id text, type text, topic text, aggregate_id text,
-      seq bigint, source_agent text, target_agent text, correlation_id text, payload json, created_at timestamptz)
+      seq bigint, source_agent text, target_agent text, correlation_id text, payload json, created_at timestamptz,
+      mailbox text, is_private boolean)
     RETURNING pos)
   SELECT min(pos) AS first_pos FROM written`,
 };
@@ -45,6 +46,8 @@ export class LogWriter {
       correlation_id: event.correlationId,
       payload: event.payload,
       created_at: event.timestamp,
+      mailbox: event.mailbox,
+      is_private: event.isPrivate ?? false,
     }));
     return [LOCK_LOG, { ...INSERT_EVENTS, values: [JSON.stringify(rows)] }];
   }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AgentPresence, assertSession, type AgentKey, type AgentRow } from '../agents/index.js';
+import type { Patience } from '../platform/http/patience.js';
 import { currentKeyedRequest } from '../platform/idempotency/keyed-request.js';
 import type { Claimed } from './claim-commands.js';
 import { Dispatcher } from './dispatcher.js';
@@ -28,16 +29,16 @@ export class ClaimsService {
    * Claims up to `max` tasks; when there are none, waits for some. What was claimed for a caller whose patience ended
    * meanwhile is offered again at once.
    */
-  async claim(key: AgentKey, ask: Ask, patience: AbortSignal): Promise<ClaimedTask[]> {
+  async claim(key: AgentKey, ask: Ask, patience: Patience): Promise<ClaimedTask[]> {
     const known = ask.waitMs === 0 ? undefined : this.dispatcher.recall(key);
     if (known !== undefined) return this.wait(known, ask, patience, false);
     const { items, agent } = await this.now(key, ask, patience);
-    if (items.length > 0 || ask.waitMs === 0 || patience.aborted) return items;
+    if (items.length > 0 || ask.waitMs === 0 || patience.ended) return items;
     return this.wait(agent, ask, patience, true);
   }
 
   /** What can be claimed at this moment. */
-  async now(key: AgentKey, ask: Ask, patience: AbortSignal, waiter?: Waiter): Promise<Claimed> {
+  async now(key: AgentKey, ask: Ask, patience: Patience, waiter?: Waiter): Promise<Claimed> {
     const [claimed] = await Promise.all([
       this.take(key, ask, patience, waiter),
       this.presence.seen(key.projectId, key.id),
@@ -55,10 +56,10 @@ export class ClaimsService {
     );
   }
 
-  private async take(key: AgentKey, ask: Ask, patience: AbortSignal, waiter?: Waiter): Promise<Claimed> {
+  private async take(key: AgentKey, ask: Ask, patience: Patience, waiter?: Waiter): Promise<Claimed> {
     const command = { agent: key, max: ask.max, sessionEpoch: ask.sessionEpoch, pushed: false };
     const claimed = await this.dispatcher.claim(command, waiter);
-    if (!patience.aborted) return claimed;
+    if (!patience.ended) return claimed;
     await this.giveBack(key, claimed.items);
     return { ...claimed, items: [] };
   }
@@ -68,12 +69,7 @@ export class ClaimsService {
    * at its beginning: that it still waits later proves nothing, as who froze or lost its network leaves it open.
    * @param seen that sign has been noted
    */
-  private async wait(
-    agent: AgentRow,
-    ask: Ask,
-    patience: AbortSignal,
-    seen: boolean,
-  ): Promise<ClaimedTask[]> {
+  private async wait(agent: AgentRow, ask: Ask, patience: Patience, seen: boolean): Promise<ClaimedTask[]> {
     const key = { id: agent.id, projectId: agent.project_id };
     const deadline = Date.now() + ask.waitMs;
     assertSession(agent, ask.sessionEpoch);
@@ -88,7 +84,7 @@ export class ClaimsService {
             ? await this.take(key, ask, patience, news.waiter)
             : await this.now(key, ask, patience, news.waiter);
           if (items.length === 0) passOn();
-          if (items.length > 0 || patience.aborted || Date.now() >= deadline) return items;
+          if (items.length > 0 || patience.ended || Date.now() >= deadline) return items;
         } else if (!noted) await this.presence.seen(key.projectId, key.id);
         passOn = await news.heard;
       } finally {
@@ -101,19 +97,19 @@ export class ClaimsService {
   private news(
     agent: AgentRow,
     waitMs: number,
-    patience: AbortSignal,
+    patience: Patience,
   ): { waiter: Waiter; heard: Promise<() => void>; cancel(): void } {
     let wake = (_passOn: () => void): void => {};
     const heard = new Promise<() => void>((resolve) => (wake = resolve));
     const ring = (): void => wake(() => {});
     const waiter: Waiter = { agent, full: false, wake };
     const timer = setTimeout(ring, Math.max(waitMs, 0));
-    patience.addEventListener('abort', ring, { once: true });
+    patience.signal.addEventListener('abort', ring, { once: true });
     this.dispatcher.wait(waiter);
     const cancel = (): void => {
       ring();
       clearTimeout(timer);
-      patience.removeEventListener('abort', ring);
+      patience.signal.removeEventListener('abort', ring);
       this.dispatcher.leave(waiter);
     };
     return { waiter, heard, cancel };

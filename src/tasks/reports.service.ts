@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { toDomainError } from '../platform/http/error-mapping.js';
+import type { Patience } from '../platform/http/patience.js';
 import { notFound, type ErrorDetails } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
@@ -39,7 +40,7 @@ export class ReportsService {
     reports: readonly NamedReport[],
     claim: { readonly max: number; readonly sessionEpoch?: number } | undefined,
     bytes: number,
-    patience: AbortSignal,
+    patience: Patience,
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
     const each = Math.ceil(bytes / reports.length);
     const unplaced = reports.filter(

@@ -94,7 +94,8 @@ export class TaskPlanner {
       correlation_id: posted.correlation_id ?? correlation,
       route,
       fairness_key: await this.fairness.keyFor(route, posted.fairness_key),
-      body_hash: bodyHash(posted),
+      // Nobody can name a task before it has its id: who chose none is never compared.
+      body_hash: posted.id === undefined ? '' : bodyHash(posted),
     };
     return { task, absentAgent: named === undefined ? undefined : await absenceOf(named) };
   }

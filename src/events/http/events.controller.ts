@@ -1,7 +1,8 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
-import { Patience } from '../../platform/http/patience.decorator.js';
+import { WithPatience } from '../../platform/http/patience.decorator.js';
+import { Patience } from '../../platform/http/patience.js';
 import { topicPattern } from '../domain/topic-pattern.js';
 import { EventPages, type EventPage } from '../event-pages.service.js';
 import { EventPageDto, EventsQuery } from './events.dto.js';
@@ -21,7 +22,7 @@ export class EventsController {
     @Caller() caller: Caller,
     @Named() named: NamedProject,
     @Query() query: EventsQuery,
-    @Patience() patience: AbortSignal,
+    @WithPatience() patience: Patience,
   ): Promise<EventPage> {
     const ask = {
       selection: {
@@ -34,6 +35,6 @@ export class EventsController {
       limit: query.limit,
       waitMs: query.wait_ms,
     };
-    return this.pages.read(ask, patience);
+    return this.pages.read(ask, patience.signal);
   }
 }

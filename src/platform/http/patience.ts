@@ -4,19 +4,24 @@
  */
 export class Patience {
   private controller: AbortController | undefined;
-  private ended = false;
+  private over = false;
 
-  /** Aborted when nobody waits for the answer any more, or the server is stopping. */
+  /** Nobody waits for the answer any more, or the server is stopping. */
+  get ended(): boolean {
+    return this.over;
+  }
+
+  /** Aborted when it has ended; made when it is asked for. */
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
-      if (this.ended) this.controller.abort(OVER);
+      if (this.over) this.controller.abort(OVER);
     }
     return this.controller.signal;
   }
 
   end(): void {
-    this.ended = true;
+    this.over = true;
     this.controller?.abort(OVER);
   }
 }

@@ -3,7 +3,8 @@ import { ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { AgentAccess, AgentDirectory, assertSession } from '../../agents/index.js';
 import { Caller, Named, Scopes, type NamedProject } from '../../auth/index.js';
-import { Patience } from '../../platform/http/patience.decorator.js';
+import { WithPatience } from '../../platform/http/patience.decorator.js';
+import { Patience } from '../../platform/http/patience.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
 import { ClaimsService } from '../claims.service.js';
 import { ReportsService, type ReportAnswer } from '../reports.service.js';
@@ -36,7 +37,7 @@ export class AgentWorkController {
     @Named() named: NamedProject,
     @Param('id') id: string,
     @Body() body: ClaimDto,
-    @Patience() patience: AbortSignal,
+    @WithPatience() patience: Patience,
   ): Promise<{ items: ClaimedTask[] }> {
     const key = await this.access.actingFor(caller, named, id);
     const ask = { max: body.max_tasks ?? 1, waitMs: body.wait_ms ?? 0, sessionEpoch: body.session_epoch };
@@ -56,7 +57,7 @@ export class AgentWorkController {
     @Named() named: NamedProject,
     @Param('id') id: string,
     @Body() body: ReportsDto,
-    @Patience() patience: AbortSignal,
+    @WithPatience() patience: Patience,
     @Req() request: FastifyRequest,
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
     const key = await this.access.actingFor(caller, named, id);

@@ -22,7 +22,8 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../auth/index.js';
 import { givenCorrelationId } from '../../platform/http/correlation.js';
-import { Patience } from '../../platform/http/patience.decorator.js';
+import { WithPatience } from '../../platform/http/patience.decorator.js';
+import { Patience } from '../../platform/http/patience.js';
 import { ApiPage, encodeCursor, pageOf, type Page } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
 import { Rules } from '../../platform/http/rules.decorator.js';
@@ -68,7 +69,7 @@ export class TasksController {
     @Named() named: NamedProject,
     @Body() body: CreateTaskDto,
     @Query() { wait_ms: waitMs = 0 }: WaitQuery,
-    @Patience() patience: AbortSignal,
+    @WithPatience() patience: Patience,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TaskView> {
@@ -79,7 +80,7 @@ export class TasksController {
     });
     reply.code(created ? 201 : 200).header('location', `/api/v1/tasks/${task.id}`);
     if (waitMs === 0) return taskView(task);
-    return taskView(await this.reads.ended({ id: task.id, projectId: project }, waitMs, patience));
+    return taskView(await this.reads.ended({ id: task.id, projectId: project }, waitMs, patience.signal));
   }
 
   @Post('batch')
@@ -201,11 +202,11 @@ export class TasksController {
     @Named() named: NamedProject,
     @Param('id') id: string,
     @Query() { wait_ms: waitMs = 0 }: WaitQuery,
-    @Patience() patience: AbortSignal,
+    @WithPatience() patience: Patience,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ task_id: string; status: string; output_data?: unknown }> {
     const key = await this.reads.locate(projectForRead(caller, named), id);
-    const task = await this.reads.ended(key, waitMs, patience);
+    const task = await this.reads.ended(key, waitMs, patience.signal);
     const result = resultOf(task);
     reply.code(result === undefined ? 202 : 200);
     return {

@@ -1,3 +1,4 @@
+import { Patience } from '../../platform/http/patience.js';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { projectForRead } from '../../auth/index.js';
 import { Messages, type Session } from '../../events/index.js';
@@ -48,11 +49,11 @@ export class TaskMessages implements OnModuleInit {
   }
 
   private async claim(session: Session, body: ClaimDto): Promise<{ items: ClaimedTask[] }> {
-    const gone = new AbortController();
-    const forget = session.onClose(() => gone.abort());
+    const gone = new Patience();
+    const forget = session.onClose(() => gone.end());
     const ask = { max: body.max_tasks ?? 1, waitMs: body.wait_ms ?? 0, sessionEpoch: body.session_epoch };
     try {
-      return { items: await this.claims.claim(agentOf(session), ask, gone.signal) };
+      return { items: await this.claims.claim(agentOf(session), ask, gone) };
     } finally {
       forget();
     }

@@ -15,7 +15,8 @@ import {
   projectForWrite,
   Scopes,
 } from '../../auth/index.js';
-import { Patience } from '../../platform/http/patience.decorator.js';
+import { WithPatience } from '../../platform/http/patience.decorator.js';
+import { Patience } from '../../platform/http/patience.js';
 import { ApiPage, type Page, pageOf } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
 import { Rules } from '../../platform/http/rules.decorator.js';
@@ -155,10 +156,10 @@ export class WorkflowsController {
     @Named() named: NamedProject,
     @Param('id') id: string,
     @Query() { wait_ms: waitMs }: WorkflowResultQuery,
-    @Patience() patience: AbortSignal,
+    @WithPatience() patience: Patience,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<WorkflowResultDto> {
-    const workflow = await this.reads.ended(await this.keyOf(caller, named, id), waitMs, patience);
+    const workflow = await this.reads.ended(await this.keyOf(caller, named, id), waitMs, patience.signal);
     const output = resultOf(workflow);
     reply.code(output === undefined ? 202 : 200);
     return {

@@ -1,5 +1,6 @@
 import { newId } from '../platform/new-id.js';
 import type { DomainEvent } from '../shared/domain-event.js';
+import type { EventTypesOf } from '../shared/event-types.js';
 import { type Agent, type AgentRow, type AgentStatus, standingOf } from './domain/agent.js';
 
 /** Where a change came from. */
@@ -12,10 +13,8 @@ export interface Origin {
 
 export const SYSTEM: Origin = { sourceAgent: null, correlationId: null };
 
-type AgentEventType = 'agent.registered' | 'agent.updated' | 'agent.status_changed' | 'agent.deregistered';
-
 interface Fact {
-  readonly type: AgentEventType;
+  readonly type: EventTypesOf<'agent'>;
   readonly status: AgentStatus;
   readonly previousStatus: AgentStatus | null;
   readonly details?: Readonly<Record<string, unknown>>;

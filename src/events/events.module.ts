@@ -6,6 +6,7 @@ import { EventLog } from './event-log.js';
 import { EventPages } from './event-pages.service.js';
 import { EventRouter } from './event-router.js';
 import { EventStreams } from './event-stream.js';
+import { AsyncApiController } from './http/asyncapi.controller.js';
 import { EventsController } from './http/events.controller.js';
 import { LogUpkeepSweep } from './jobs/log-upkeep.sweep.js';
 import { Messages } from './realtime/messages.js';
@@ -17,7 +18,7 @@ import { RouterCursor } from './router-cursor.js';
 @Global()
 @Module({
   imports: [AuthModule],
-  controllers: [EventsController],
+  controllers: [AsyncApiController, EventsController],
   providers: [
     Envelopes,
     EventLog,

@@ -1,4 +1,5 @@
 import type { Transaction } from '../platform/database/transactor.js';
+import type { EventTypesOf } from '../shared/event-types.js';
 import type { NewStageTask } from '../tasks/index.js';
 import { stageAfter, type StageCommand, type StageStep } from './domain/look.js';
 import type { WorkflowError } from './domain/workflow.js';
@@ -217,7 +218,7 @@ export class WorkflowChanges {
     this.changed.add(name);
   }
 
-  private record(type: string, facts?: Readonly<Record<string, unknown>>): void {
+  private record(type: EventTypesOf<'workflow'>, facts?: Readonly<Record<string, unknown>>): void {
     this.current = { ...this.current, seq: this.current.seq + 1, updated_at: this.now };
     this.into.record(workflowEvent(this.current, type, facts));
   }

@@ -1,11 +1,12 @@
 import { newId } from '../platform/new-id.js';
 import type { DomainEvent } from '../shared/domain-event.js';
+import type { EventTypesOf } from '../shared/event-types.js';
 import type { WorkflowState } from './persistence/workflow-rows.js';
 
 /** An event of a workflow as it now is; its `seq` is the workflow's. */
 export function workflowEvent(
   workflow: WorkflowState,
-  type: string,
+  type: EventTypesOf<'workflow'>,
   facts: Readonly<Record<string, unknown>> = {},
 ): DomainEvent {
   return {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { io as connect } from 'socket.io-client';
 import { AgentsApi, codeOf, idsOf, type Member } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { strayEvents } from '../support/stray-events.js';
 import { until } from '../support/wait-for.js';
 
 interface Item {
@@ -16,7 +17,10 @@ beforeAll(async () => {
   app = await startApp({ env: { HEARTBEAT_INTERVAL: '2' } });
   api = await AgentsApi.of(app);
 });
-afterAll(() => app.close());
+afterAll(async () => {
+  expect(await strayEvents(app)).toEqual([]);
+  await app.close();
+});
 
 /** Posts tasks for an agent and has it claim them. */
 async function given(agent: Member, count: number): Promise<string[]> {

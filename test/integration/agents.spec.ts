@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AgentsApi, codeOf, type Credentials, idsOf } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { strayEvents } from '../support/stray-events.js';
 
 const SEED_AGENT = {
   id: 'agent-001',
@@ -19,7 +20,10 @@ beforeAll(async () => {
   app = await startApp();
   api = await AgentsApi.of(app);
 });
-afterAll(() => app.close());
+afterAll(async () => {
+  expect(await strayEvents(app)).toEqual([]);
+  await app.close();
+});
 
 describe('an agent that registers', () => {
   it('is accepted as the seed prints it, and is told its credentials this once', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AgentsApi } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { strayEvents } from '../support/stray-events.js';
 import { TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
@@ -17,7 +18,10 @@ beforeAll(async () => {
   app = await startApp({ env: { HEARTBEAT_INTERVAL: '1' } });
   api = await AgentsApi.of(app);
 });
-afterAll(() => app.close());
+afterAll(async () => {
+  expect(await strayEvents(app)).toEqual([]);
+  await app.close();
+});
 
 const alertsFor = (type: string): Promise<Alert[]> =>
   api.query<Alert>(

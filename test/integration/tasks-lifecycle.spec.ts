@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AgentsApi, codeOf, type Answer, type Member } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { strayEvents } from '../support/stray-events.js';
 import { until } from '../support/wait-for.js';
 
 interface Item {
@@ -15,7 +16,10 @@ beforeAll(async () => {
   app = await startApp();
   api = await AgentsApi.of(app);
 });
-afterAll(() => app.close());
+afterAll(async () => {
+  expect(await strayEvents(app)).toEqual([]);
+  await app.close();
+});
 
 async function post(body: object): Promise<string> {
   const answer = await api.call('POST', '/tasks', body);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database } from '../../src/platform/database/database.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { strayEvents } from '../support/stray-events.js';
 import { TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 import { type Agent, type Answer, type Item, type Json, WorkflowsApi } from '../support/workflows-api.js';
@@ -15,7 +16,10 @@ describe('workflows in full', () => {
     app = await startApp();
     api = await WorkflowsApi.of(app);
   });
-  afterAll(() => app.close());
+  afterAll(async () => {
+    expect(await strayEvents(app)).toEqual([]);
+    await app.close();
+  });
 
   const ask = (id: string, what: string): Promise<Answer> => api.call('POST', `/workflows/${id}/${what}`);
   const typesOf = async (id: string): Promise<unknown[]> =>

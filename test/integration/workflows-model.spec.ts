@@ -113,16 +113,19 @@ class Game {
   }
 
   async compare(): Promise<void> {
-    const { status, statuses } = this.model;
+    const { status, statuses, made } = this.model;
     await until(async () => {
+      const { body } = await api.call('GET', `/tasks?parent_workflow_id=${this.id}&limit=200`);
       equal(
-        { status: await api.statusOf(this.id), statuses: await api.statuses(this.id) },
-        { status, statuses },
+        {
+          status: await api.statusOf(this.id),
+          statuses: await api.statuses(this.id),
+          tasks: (body['items'] as Json[]).length,
+        },
+        { status, statuses, tasks: made.length },
       );
       return true;
     });
-    const { body } = await api.call('GET', `/tasks?parent_workflow_id=${this.id}&limit=200`);
-    equal((body['items'] as Json[]).length, this.model.made.length);
   }
 
   private async claim(): Promise<void> {

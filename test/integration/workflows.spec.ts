@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp, type TestApp } from '../support/app.js';
+import { strayEvents } from '../support/stray-events.js';
 import { type Agent, type Json, WorkflowsApi } from '../support/workflows-api.js';
 import { until } from '../support/wait-for.js';
 
@@ -33,7 +34,10 @@ describe('workflows over HTTP', () => {
     app = await startApp();
     api = await WorkflowsApi.of(app);
   });
-  afterAll(() => app.close());
+  afterAll(async () => {
+    expect(await strayEvents(app)).toEqual([]);
+    await app.close();
+  });
 
   it('runs the seed’s workflow, as printed, through three agents', async () => {
     const [analyst, architect, coder] = await Promise.all(

@@ -15,6 +15,8 @@ export class AgentMessages implements OnModuleInit {
   onModuleInit(): void {
     this.messages.register({
       name: 'heartbeat',
+      about:
+        'Proves that the agent is alive and prolongs its lease; the answer is that of POST /agents/{id}/heartbeat',
       scopes: ['tasks:execute'],
       dto: HeartbeatDto,
       handle: ({ caller }, body) => {

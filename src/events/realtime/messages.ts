@@ -12,11 +12,18 @@ import type { Session } from './session.js';
 /** A message that clients may send: who may, what it looks like, and what is done with it. */
 export interface Message<T extends object> {
   readonly name: string;
+  /** What it does, for /asyncapi.json. */
+  readonly about: string;
   /** One of these lets a caller in. */
   readonly scopes: readonly [Scope, ...Scope[]];
   readonly dto: Type<T>;
   /** @returns the `data` of the acknowledgement */
   readonly handle: (session: Session, body: T) => unknown;
+}
+
+/** A message as it was registered, whatever its body. */
+export interface KnownMessage extends Omit<Message<object>, 'handle'> {
+  readonly answer: (session: Session, body: unknown) => unknown;
 }
 
 export type Acknowledgement =
@@ -25,19 +32,20 @@ export type Acknowledgement =
 /** The messages that this server understands. Each feature brings its own; the gateway hears them all. */
 @Injectable()
 export class Messages {
-  private readonly byName = new Map<string, (session: Session, body: unknown) => unknown>();
+  private readonly known = new Map<string, KnownMessage>();
 
-  register<T extends object>({ name, scopes, dto, handle }: Message<T>): void {
-    this.byName.set(name, (session, body) => {
+  register<T extends object>({ name, about, scopes, dto, handle }: Message<T>): void {
+    const answer = (session: Session, body: unknown): unknown => {
       if (!allows(session.caller.scopes, scopes)) {
         throw new DomainError('FORBIDDEN', `'${name}' needs one of the scopes ${scopes.join(', ')}.`);
       }
       return handle(session, validated(dto, body));
-    });
+    };
+    this.known.set(name, { name, about, scopes, dto, answer });
   }
 
-  names(): string[] {
-    return [...this.byName.keys()];
+  all(): KnownMessage[] {
+    return [...this.known.values()];
   }
 
   /** Does what a message asks; every failure is the standard error. */
@@ -45,11 +53,13 @@ export class Messages {
     const correlationId = newId();
     return runCorrelated(correlationId, async () => {
       try {
-        const handle = this.byName.get(name);
-        if (handle === undefined)
-          throw new DomainError('NOT_FOUND', `There is no message '${name}'.`, { messages: this.names() });
+        const message = this.known.get(name);
+        if (message === undefined)
+          throw new DomainError('NOT_FOUND', `There is no message '${name}'.`, {
+            messages: [...this.known.keys()],
+          });
         checkJson(body);
-        const data = await handle(session, body ?? {});
+        const data = await message.answer(session, body ?? {});
         return { ok: true, data: data ?? {} };
       } catch (error) {
         return { ok: false, ...errorBody(toDomainError(error), correlationId) };

@@ -27,6 +27,7 @@ export class SocketSubscriptions implements OnModuleInit {
   onModuleInit(): void {
     this.messages.register({
       name: 'subscribe',
+      about: 'Tells this socket the events of some topics, from a cursor on or live',
       scopes: ['events:read'],
       dto: SubscribeDto,
       handle: (session, body) => {
@@ -39,6 +40,7 @@ export class SocketSubscriptions implements OnModuleInit {
     });
     this.messages.register({
       name: 'unsubscribe',
+      about: 'Ends a subscription of this socket',
       scopes: ['events:read'],
       dto: UnsubscribeDto,
       handle: (session, { subscription_id: id }) => {

@@ -8,6 +8,9 @@ export interface Binding {
   /** The class of a nested object, or of the items of a nested list. A function, as classes may be declared later. */
   readonly nested?: () => Type<object>;
   readonly fallback?: unknown;
+  readonly required: boolean;
+  /** What it is, as JSON Schema (2020-12) but for what is nested. */
+  readonly schema: Readonly<Record<string, unknown>>;
 }
 
 const BINDINGS = Symbol('field bindings');

@@ -138,7 +138,7 @@ function field(
   options: FieldOptions,
   check: Check,
   schema: ApiPropertyOptions,
-  binding: Binding,
+  binding: Pick<Binding, 'reads' | 'nested'>,
 ): PropertyDecorator {
   const { about, example, nullable = false, default: fallback } = options;
   const optional = options.optional === true || fallback !== undefined;
@@ -164,6 +164,22 @@ function field(
     ...(fallback === undefined ? {} : { default: fallback }),
   } as ApiPropertyOptions);
   return applyDecorators(described, constraint, (target: object, property: string | symbol) => {
-    declareBinding(target.constructor, String(property), { ...binding, fallback });
+    const declared = { ...binding, fallback, required: !optional, schema: jsonSchemaOf(schema, options) };
+    declareBinding(target.constructor, String(property), declared);
   });
+}
+
+/** OpenAPI 3.0 says null and examples in words of its own. */
+function jsonSchemaOf(
+  schema: ApiPropertyOptions,
+  { about, example, nullable, default: fallback }: FieldOptions,
+) {
+  const { type, ...rest } = schema as { readonly type?: unknown };
+  return {
+    ...rest,
+    ...(typeof type === 'string' ? { type: nullable === true ? [type, 'null'] : type } : {}),
+    description: about,
+    ...(example === undefined ? {} : { examples: [example] }),
+    ...(fallback === undefined ? {} : { default: fallback }),
+  };
 }

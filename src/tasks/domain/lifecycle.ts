@@ -1,7 +1,17 @@
 import { DomainError, invalidTransition } from '../../shared/domain-error.js';
 import { afterFailure, ended, queued, type Circumstances } from './retry.js';
 import { assertAllowed } from './task.machine.js';
-import { earlier, isHeld, later, RANK, type Decision, type Priority, type Task, utc } from './task.js';
+import {
+  earlier,
+  isHeld,
+  later,
+  RANK,
+  type Decision,
+  type Fact,
+  type Priority,
+  type Task,
+  utc,
+} from './task.js';
 import { atTheEnd } from './turn.js';
 
 /** Ends a task on request. The holder learns of it by event and by its next heartbeat; repeating it changes nothing. */
@@ -94,7 +104,7 @@ export function edit(task: Task, changes: Edit, { now }: Circumstances): Decisio
     updated_at: now,
   };
   const moved = task.status === 'queued' && changes.not_before !== undefined;
-  const facts = [{ type: 'task.updated', details: { changed: Object.keys(changes) } }];
+  const facts: Fact[] = [{ type: 'task.updated', details: { changed: Object.keys(changes) } }];
   return { task: moved ? queued(edited, notBefore, now) : edited, facts };
 }
 

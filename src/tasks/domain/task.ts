@@ -1,4 +1,5 @@
 import type { BackoffPolicy } from '../../shared/backoff.js';
+import type { EventTypesOf } from '../../shared/event-types.js';
 
 export const TASK_STATUSES = [
   'blocked',
@@ -105,7 +106,7 @@ export interface Task {
 
 /** Something that happened to a task; the service makes an event of it. */
 export interface Fact {
-  readonly type: string;
+  readonly type: EventTypesOf<'task'>;
   readonly details?: Readonly<Record<string, unknown>>;
 }
 

@@ -30,18 +30,21 @@ export class TaskMessages implements OnModuleInit {
   onModuleInit(): void {
     this.messages.register({
       name: 'ready',
+      about: 'From now on work is pushed to this socket, up to `capacity` tasks at once; 0 stops it',
       scopes: ['tasks:execute'],
       dto: ReadyDto,
       handle: (session, { capacity }) => this.readySockets.ready(session, capacity),
     });
     this.messages.register({
       name: 'claim',
+      about: 'Claims work, as POST /agents/{id}/claim',
       scopes: ['tasks:execute'],
       dto: ClaimDto,
       handle: (session, body) => this.claim(session, body),
     });
     this.messages.register({
       name: 'report',
+      about: 'Reports on a task, as PATCH /tasks/{id}',
       scopes: ['tasks:execute'],
       dto: TaskReportDto,
       handle: (session, body) => this.report(session, body),

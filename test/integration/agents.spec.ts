@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AgentsApi, codeOf, type Credentials, idsOf } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
-import { strayEvents } from '../support/stray-events.js';
+import { assertKnownEvents } from '../support/known-events.js';
 
 const SEED_AGENT = {
   id: 'agent-001',
@@ -21,7 +21,7 @@ beforeAll(async () => {
   api = await AgentsApi.of(app);
 });
 afterAll(async () => {
-  expect(await strayEvents(app)).toEqual([]);
+  await assertKnownEvents(app);
   await app.close();
 });
 

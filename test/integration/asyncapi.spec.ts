@@ -3,7 +3,7 @@ import { Messages } from '../../src/events/index.js';
 import { EVENT_TYPES } from '../../src/shared/event-types.js';
 import { startApp, type TestApp } from '../support/app.js';
 
-// The official parser reads the document in .ci/lint-asyncapi.mjs; that events are as it says, strayEvents() looks at
+// The official parser reads the document in .ci/lint-asyncapi.mjs; that events are as it says, assertKnownEvents() looks at
 // in the specs of tasks, workflows, agents and what they say to each other.
 describe('the AsyncAPI document', () => {
   let app: TestApp;

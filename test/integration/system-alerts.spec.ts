@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AgentsApi } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
-import { strayEvents } from '../support/stray-events.js';
+import { assertKnownEvents } from '../support/known-events.js';
 import { TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   api = await AgentsApi.of(app);
 });
 afterAll(async () => {
-  expect(await strayEvents(app)).toEqual([]);
+  await assertKnownEvents(app);
   await app.close();
 });
 

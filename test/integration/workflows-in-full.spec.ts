@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database } from '../../src/platform/database/database.js';
 import { startApp, type TestApp } from '../support/app.js';
-import { strayEvents } from '../support/stray-events.js';
+import { assertKnownEvents } from '../support/known-events.js';
 import { TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 import { type Agent, type Answer, type Item, type Json, WorkflowsApi } from '../support/workflows-api.js';
@@ -17,7 +17,7 @@ describe('workflows in full', () => {
     api = await WorkflowsApi.of(app);
   });
   afterAll(async () => {
-    expect(await strayEvents(app)).toEqual([]);
+    await assertKnownEvents(app);
     await app.close();
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp, type TestApp } from '../support/app.js';
-import { strayEvents } from '../support/stray-events.js';
+import { assertKnownEvents } from '../support/known-events.js';
 import { type Agent, type Json, WorkflowsApi } from '../support/workflows-api.js';
 import { until } from '../support/wait-for.js';
 
@@ -35,7 +35,7 @@ describe('workflows over HTTP', () => {
     api = await WorkflowsApi.of(app);
   });
   afterAll(async () => {
-    expect(await strayEvents(app)).toEqual([]);
+    await assertKnownEvents(app);
     await app.close();
   });
 

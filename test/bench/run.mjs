@@ -8,11 +8,12 @@ import { print } from './report.mjs';
 import { CLAIMS } from './scenarios/claims.mjs';
 import { CREATES } from './scenarios/create.mjs';
 import { IDLES } from './scenarios/idle.mjs';
+import { ROUTERS } from './scenarios/router.mjs';
 import { WALKS } from './scenarios/walk.mjs';
 import { WORKFLOWS } from './scenarios/workflow.mjs';
 import { TestBed } from './test-bed.mjs';
 
-const SCENARIOS = [...CREATES, ...WALKS, ...IDLES, ...WORKFLOWS, ...CLAIMS];
+const SCENARIOS = [...CREATES, ...WALKS, ...IDLES, ...WORKFLOWS, ...CLAIMS, ...ROUTERS];
 /** Warm-up: until so much is done, at most so many seconds; then so many windows of so many seconds. */
 const PACE = { warmUp: { done: 5000, atMost: 60 }, seconds: 4, times: 3, manyRows: 1_000_000 };
 /** Proves that the bench works: figures so short tell nothing. One of each kind. */
@@ -25,6 +26,7 @@ const QUICK_ONES = [
   'idle',
   'workflow-socket-alone',
   'claims',
+  'router',
 ];
 
 const { values, positionals } = parseArgs({
@@ -56,7 +58,10 @@ for (const signal of ['SIGINT', 'SIGTERM'])
 try {
   for (const { name, about, run } of chosen) {
     console.error(`… ${name}: ${about}`);
-    for (const row of await run(bed, values.quick ? QUICK : PACE)) rows.push({ name, about, ...row });
+    const measured = await run(bed, values.quick ? QUICK : PACE);
+    rows.push(...measured.map((row) => ({ name, about, ...row })));
+    // What was measured is not lost with what comes after.
+    if (values.json !== undefined) save(values.json);
   }
 } catch (error) {
   failed = true;
@@ -65,6 +70,8 @@ try {
   await bed.stop();
 }
 print(rows, { judged: !values.quick });
-if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ quick: values.quick, rows }, null, 2)}\n`);
 process.exit(failed ? 1 : 0);
+
+function save(file) {
+  writeFileSync(file, `${JSON.stringify({ quick: values.quick, rows }, null, 2)}\n`);
+}

@@ -9,6 +9,9 @@ import { Api, tokenOf } from './api.mjs';
 import { CAN_COUNT, cpuOf } from './cpu.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
+/** What users start; and the same in files, so that a profile tells where it is. */
+const BUNDLE = 'dist/server/main.js';
+const MODULES = 'dist/src/main.js';
 const PROJECT = 'bench';
 const ADMIN = { PARLEY_ADMIN_CLIENT_ID: 'admin', PARLEY_ADMIN_CLIENT_SECRET: 'bench-admin-secret' };
 const SCOPE = 'agents:read agents:write tasks:read tasks:write workflows:read workflows:write events:read';
@@ -91,7 +94,7 @@ class Server {
   #lastWords = '';
 
   constructor(env, flags) {
-    this.#child = spawn(process.execPath, [...flags, 'dist/src/main.js'], {
+    this.#child = spawn(process.execPath, [...flags, flags.length === 0 ? BUNDLE : MODULES], {
       cwd: ROOT,
       env: {
         PATH: process.env.PATH,

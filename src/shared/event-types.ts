@@ -1,6 +1,7 @@
 import {
   AGENT,
   CANCELLED,
+  ENDED_REQUEST,
   ERROR,
   INTRODUCTION,
   PROJECT,
@@ -170,12 +171,12 @@ export const EVENT_TYPES = {
   'request.completed': {
     about: 'A request was answered; it is in the mailbox of the source, too',
     topic: 'request.completed',
-    fields: { ...REQUEST, response: { type: 'object', description: 'As the target sent it.' } },
+    fields: ENDED_REQUEST,
   },
   'request.timed_out': {
     about: 'A request was not answered in time; it is in the mailbox of the source, too',
     topic: 'request.timed_out',
-    fields: REQUEST,
+    fields: ENDED_REQUEST,
   },
   'message.sent': {
     about: 'A message, in the mailbox of its target alone; its sender may have given it another type',

@@ -107,7 +107,8 @@ function frameIn(bytes) {
   const short = bytes[1] & 0x7f;
   const start = short === 127 ? 10 : short === 126 ? 4 : 2;
   if (bytes.length < start) return undefined;
-  const size = short === 127 ? Number(bytes.readBigUInt64BE(2)) : short === 126 ? bytes.readUInt16BE(2) : short;
+  const size =
+    short === 127 ? Number(bytes.readBigUInt64BE(2)) : short === 126 ? bytes.readUInt16BE(2) : short;
   return bytes.length < start + size ? undefined : { code: bytes[0] & 0x0f, start, end: start + size };
 }
 

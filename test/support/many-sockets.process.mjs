@@ -1,5 +1,4 @@
-// A process full of light sockets, steered by its parent: {connect, count, auth} · {subscribe, topics} · {freeze, count} ·
-// {counts} · {extra, auth}. It answers each order with a message.
+// A process full of light sockets, steered by its parent (many-sockets.ts): it answers each order with a message.
 import { LightSocket } from './light-socket.mjs';
 
 const { url, auth } = JSON.parse(process.argv[2]);
@@ -21,14 +20,17 @@ const ORDERS = {
   async connect({ count }) {
     for (let left = count; left > 0; left -= AT_ONCE) {
       const some = Array.from({ length: Math.min(left, AT_ONCE) }, () => new LightSocket(url, auth, hear));
-      const refused = (await Promise.all(some.map(({ admitted }) => admitted))).filter((one) => one !== undefined);
+      const refused = (await Promise.all(some.map(({ admitted }) => admitted))).filter(
+        (one) => one !== undefined,
+      );
       if (refused.length > 0) throw new Error(`refused: ${JSON.stringify(refused[0])}`);
       sockets.push(...some);
     }
     return { connected: sockets.length };
   },
-  async subscribe({ topics }) {
-    const acks = await Promise.all(sockets.map((socket) => socket.ask('subscribe', { topics })));
+  async subscribe({ topics, count = sockets.length }) {
+    const some = sockets.slice(0, count);
+    const acks = await Promise.all(some.map((socket) => socket.ask('subscribe', { topics })));
     const refused = acks.find(({ ok }) => !ok);
     if (refused !== undefined) throw new Error(JSON.stringify(refused));
     return { subscribed: acks.length };
@@ -38,18 +40,18 @@ const ORDERS = {
       socket.freeze();
       frozen.add(socket);
     }
-    return {};
+    return { frozen: frozen.size };
   },
   async thaw() {
     for (const socket of frozen) socket.thaw();
-    return {};
+    return { thawed: frozen.size };
   },
   async counts() {
     return {
       events,
       lastAt,
       open: sockets.filter((socket) => !socket.closed).length,
-      frozenOpen: [...frozen].filter((socket) => !socket.closed).length,
+      cut: [...frozen].filter((socket) => socket.closed).length,
     };
   },
   async extra() {

@@ -37,7 +37,7 @@ function crowd(Audience, size) {
 
 function measured({ audience, seen }, times) {
   const windows = Array.from({ length: times }, (_, n) => {
-    const events = Array.from({ length: TOPICS }, (_, i) => ({
+    const events = [...Array(TOPICS).keys()].map((i) => ({
       type: 'task.completed',
       topic: `task.type_${n}_${i}.completed`,
       project_id: 'bench',

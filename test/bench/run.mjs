@@ -5,6 +5,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CAN_COUNT } from './cpu.mjs';
 import { print } from './report.mjs';
+import { BROADCASTS } from './scenarios/broadcast.mjs';
 import { CLAIMS } from './scenarios/claims.mjs';
 import { CREATES } from './scenarios/create.mjs';
 import { IDLES } from './scenarios/idle.mjs';
@@ -13,7 +14,7 @@ import { WALKS } from './scenarios/walk.mjs';
 import { WORKFLOWS } from './scenarios/workflow.mjs';
 import { TestBed } from './test-bed.mjs';
 
-const SCENARIOS = [...CREATES, ...WALKS, ...IDLES, ...WORKFLOWS, ...CLAIMS, ...ROUTERS];
+const SCENARIOS = [...CREATES, ...WALKS, ...IDLES, ...WORKFLOWS, ...CLAIMS, ...ROUTERS, ...BROADCASTS];
 /** Warm-up: until so much is done, at most so many seconds; then so many windows of so many seconds. */
 const PACE = { warmUp: { done: 5000, atMost: 60 }, seconds: 4, times: 3, manyRows: 1_000_000 };
 /** Proves that the bench works: figures so short tell nothing. One of each kind. */

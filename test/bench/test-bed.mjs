@@ -14,7 +14,8 @@ const BUNDLE = 'dist/server/main.js';
 const MODULES = 'dist/src/main.js';
 const PROJECT = 'bench';
 const ADMIN = { PARLEY_ADMIN_CLIENT_ID: 'admin', PARLEY_ADMIN_CLIENT_SECRET: 'bench-admin-secret' };
-const SCOPE = 'agents:read agents:write tasks:read tasks:write workflows:read workflows:write events:read';
+const SCOPE =
+  'agents:read agents:write tasks:read tasks:write workflows:read workflows:write events:read events:publish';
 
 export class TestBed {
   #servers = [];

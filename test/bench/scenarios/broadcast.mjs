@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Api } from '../api.mjs';
 
 const SOCKETS = 1_000;
 /** Events on their way at once, so that neither server waits for its client. */
@@ -15,7 +16,8 @@ const DATA = { text: 'x'.repeat(200) };
 
 async function run(bed, { seconds, times, warmUp }) {
   const theirs = await Bare.start();
-  const ours = { url: bed.server.url, say: (count) => publish(bed, count) };
+  const api = new Api(bed.server.url, bed.server.token, BURST);
+  const ours = { url: bed.server.url, say: (count) => publish(api, count) };
   const crowds = [];
   try {
     for (const { url } of [theirs, ours]) {
@@ -43,12 +45,13 @@ async function run(bed, { seconds, times, warmUp }) {
   } finally {
     for (const crowd of crowds) crowd.end();
     theirs.end();
+    await api.close();
   }
 }
 
-async function publish(bed, count) {
+async function publish(api, count) {
   const body = { topic: TOPIC, data: DATA };
-  await Promise.all(Array.from({ length: count }, () => bed.server.api.post('/publications', body)));
+  await Promise.all(Array.from({ length: count }, () => api.post('/publications', body)));
 }
 
 /** Deliveries per second of bursts, each begun when the one before has reached everybody. */

@@ -100,6 +100,9 @@ function exact(document) {
   for (const schema of Object.values(closed.components.schemas)) {
     if (schema.properties !== undefined) schema.additionalProperties ??= false;
   }
+  // A stream ends when its client does, and the fuzzer waits for the end.
+  for (const item of Object.values(closed.paths))
+    if (item.get?.responses['200']?.content?.['text/event-stream'] !== undefined) delete item.get;
   // Two generated requests mostly share a key and nothing else: each would be refused for that, before what it is to test.
   for (const operation of operationsOf(closed))
     operation.parameters = operation.parameters?.filter(({ name }) => name !== 'Idempotency-Key');

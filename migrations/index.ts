@@ -5,6 +5,7 @@ import { WorkflowsInFull1700000005030 } from './1700000005030-workflows-in-full.
 import { TasksInFull1700000005040 } from './1700000005040-tasks-in-full.js';
 import { IdempotencyKeys1700000005050 } from './1700000005050-idempotency-keys.js';
 import { AgentsTalk1700000005060 } from './1700000005060-agents-talk.js';
+import { CredentialIds1700000005065 } from './1700000005065-credential-ids.js';
 import { Retention1700000005040 } from './1700000005040-retention.js';
 
 /** Every migration, in order. */
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   TasksInFull1700000005040,
   IdempotencyKeys1700000005050,
   AgentsTalk1700000005060,
+  CredentialIds1700000005065,
 ];

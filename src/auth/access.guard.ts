@@ -44,8 +44,16 @@ export class AccessGuard implements CanActivate, OnModuleInit {
   }
 }
 
+/** For browsers' EventSource, which sends no headers of ours. */
+function queryToken({ query }: FastifyRequest): string | undefined {
+  const token = typeof query === 'object' && query !== null && 'access_token' in query && query.access_token;
+  return typeof token === 'string' ? token : undefined;
+}
+
 function bearerOf(request: FastifyRequest): string {
-  const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  const [, given] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  const token =
+    given ?? (request.routeOptions.config.takesQueryToken === true ? queryToken(request) : undefined);
   if (token === undefined) throw new DomainError('AUTHENTICATION_FAILED', 'A bearer token is required.');
   return token;
 }

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './access.guard.js';
 import { ClientsRepository } from './clients.repository.js';
+import { ConnectedCallers } from './connected-callers.js';
 import { FirstAdmin } from './first-admin.service.js';
 import { ClientsController } from './http/clients.controller.js';
 import { TokenController } from './http/token.controller.js';
@@ -15,6 +16,7 @@ import { Tokens } from './tokens.service.js';
   controllers: [TokenController, WellKnownController, ClientsController],
   providers: [
     ClientsRepository,
+    ConnectedCallers,
     SigningKeys,
     JwtStrategy,
     Tokens,
@@ -22,6 +24,6 @@ import { Tokens } from './tokens.service.js';
     FirstAdmin,
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
-  exports: [Tokens, FirstAdmin],
+  exports: [Tokens, FirstAdmin, ConnectedCallers],
 })
 export class AuthModule {}

@@ -11,6 +11,8 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope>;
   /** Set for agents: the agent that calls for itself. */
   readonly agentId: string | null;
+  /** Of the client's secrets the one that the token was made for; null in a token that does not say. */
+  readonly credentialId: string | null;
   /** When the token ends, process time in ms. */
   readonly expiresAt: number;
 }

@@ -23,6 +23,19 @@ export interface ClientRow {
   readonly created_at: string;
 }
 
+/** With what its secret is checked by. */
+export interface ClientWithSecret extends ClientRow {
+  readonly secret_hash: Buffer;
+  /** Another one for each secret. */
+  readonly credential_id: string;
+}
+
+/** A client and its present credential. */
+export interface PresentCredential {
+  readonly client_id: string;
+  readonly credential_id: string;
+}
+
 /** Which clients a list shows; null does not filter. */
 export interface ClientFilter {
   readonly projectId: string | null;
@@ -34,7 +47,12 @@ const COLUMNS = 'client_id, project_id, name, kind, agent_id, scope, created_at'
 
 const FIND = {
   name: 'client-find',
-  text: `SELECT ${COLUMNS}, secret_hash FROM clients WHERE client_id = $1`,
+  text: `SELECT ${COLUMNS}, secret_hash, credential_id FROM clients WHERE client_id = $1`,
+};
+
+const PRESENT = {
+  name: 'clients-present',
+  text: 'SELECT client_id, credential_id FROM clients WHERE client_id = ANY($1)',
 };
 
 const LIST = {
@@ -52,7 +70,10 @@ const UPSERT_ADMIN = {
   name: 'client-upsert-admin',
   text: `INSERT INTO clients (client_id, project_id, name, kind, scope, secret_hash, created_at)
     VALUES ($1, '*', 'First admin', 'admin', 'admin', $2, date_trunc('milliseconds', clock_timestamp()))
-    ON CONFLICT (client_id) DO UPDATE SET secret_hash = EXCLUDED.secret_hash WHERE clients.kind = 'admin'
+    ON CONFLICT (client_id) DO UPDATE SET secret_hash = EXCLUDED.secret_hash,
+      credential_id = CASE WHEN clients.secret_hash = EXCLUDED.secret_hash THEN clients.credential_id
+        ELSE gen_random_uuid()::text END
+    WHERE clients.kind = 'admin'
     RETURNING client_id`,
 };
 
@@ -78,9 +99,14 @@ export class ClientsRepository {
     });
   }
 
-  async find(clientId: string): Promise<(ClientRow & { secret_hash: Buffer }) | undefined> {
-    const [row] = await this.database.query<ClientRow & { secret_hash: Buffer }>(FIND, [clientId]);
+  async find(clientId: string): Promise<ClientWithSecret | undefined> {
+    const [row] = await this.database.query<ClientWithSecret>(FIND, [clientId]);
     return row;
+  }
+
+  /** Those of the clients that there are, each with its present credential. */
+  present(clientIds: readonly string[]): Promise<PresentCredential[]> {
+    return this.database.query<PresentCredential>(PRESENT, [clientIds]);
   }
 
   /** Newest first, one more than `limit`, from behind `after`. */

@@ -54,7 +54,8 @@ export const INSERT_CLIENT: Sql = {
 /** Values: client id, hash of the new secret. Answers with the client id if there is such a client. */
 export const SET_CLIENT_SECRET: Sql = {
   name: 'client-set-secret',
-  text: 'UPDATE clients SET secret_hash = $2 WHERE client_id = $1 RETURNING client_id',
+  text: `UPDATE clients SET secret_hash = $2, credential_id = gen_random_uuid()::text WHERE client_id = $1
+    RETURNING client_id`,
 };
 
 /** Values: client id. Answers with it if there was such a client. */

@@ -1,5 +1,6 @@
 export { AuthModule } from './auth.module.js';
 export { Caller } from './caller.js';
+export { ConnectedCallers, type ConnectedCaller } from './connected-callers.js';
 export {
   agentClientId,
   clientValues,

@@ -7,6 +7,7 @@ const callerOf = (projectId: string): Caller => ({
   projectId,
   scopes: new Set(),
   agentId: null,
+  credentialId: null,
   expiresAt: 0,
 });
 const bound = callerOf('p-1');

@@ -7,6 +7,7 @@ const until = (expiresAt: number): Caller => ({
   projectId: 'p',
   scopes: new Set(),
   agentId: null,
+  credentialId: null,
   expiresAt,
 });
 

@@ -13,7 +13,7 @@ import {
   TOKEN_TYPE,
 } from './access-token.js';
 import type { Caller } from './caller.js';
-import type { ClientRow } from './clients.repository.js';
+import type { ClientWithSecret } from './clients.repository.js';
 import { JwtStrategy } from './jwt.strategy.js';
 import { RecentTokens } from './recent-tokens.js';
 import { formatScopes, type Scope } from './scopes.js';
@@ -38,13 +38,14 @@ export class Tokens {
   }
 
   /** A token of {@link TOKEN_LIFETIME} seconds, as RFC 9068 wants it. */
-  async issue(client: ClientRow, scopes: readonly Scope[]): Promise<string> {
+  async issue(client: ClientWithSecret, scopes: readonly Scope[]): Promise<string> {
     const { kid, privateKey } = await this.keys.active();
     const now = Math.floor(Date.now() / 1000);
     const claims = {
       client_id: client.client_id,
       project_id: client.project_id,
       scope: formatScopes(scopes),
+      credential_id: client.credential_id,
       ...(client.agent_id === null ? {} : { agent_id: client.agent_id }),
     };
     return new SignJWT(claims)

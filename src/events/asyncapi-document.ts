@@ -122,7 +122,7 @@ function commandChannel({ name, about, scopes }: KnownMessage): Part {
   return {
     address: name,
     title: name,
-    description: `${about}. Needs one of the scopes ${scopes.join(', ')}.`,
+    description: `${about}. Needs ${scopes.length === 0 ? 'no scope' : `one of the scopes ${scopes.join(', ')}`}.`,
     servers: [ref('servers/socket')],
     messages: {
       [name]: { name, title: name, summary: about, payload: schemaRef(`${name}-body`) },

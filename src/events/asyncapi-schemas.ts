@@ -21,7 +21,16 @@ export function eventSchema(type: string, { about, fields, optional, isFree }: E
 
 const TEXT = { type: 'string' };
 const TEXT_OR_NULL = { type: ['string', 'null'] };
-const SUBSCRIPTION = { ...TEXT, description: 'Of a socket: the subscription it is about.' };
+/** Of a socket: what it is about. A stream of Server-Sent Events is about one thing only. */
+const ABOUT = {
+  subscription_id: { ...TEXT, description: 'Of a socket: the subscription it is about.' },
+  subscription_ids: {
+    type: 'array',
+    items: TEXT,
+    description: 'Of a socket: the stored subscriptions of its agent that it is about.',
+  },
+  mailbox: { ...TEXT, description: 'Of a socket: the agent whose mailbox it is about.' },
+};
 
 export const ENVELOPE: Schema = {
   type: 'object',
@@ -89,8 +98,8 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
     properties: {
       from: { ...TEXT, description: 'The cursor that was given.' },
       to: { ...TEXT, description: 'The cursor from which it goes on.' },
-      subscription_id: SUBSCRIPTION,
+      ...ABOUT,
     },
   },
-  replay_complete: { type: 'object', properties: { subscription_id: SUBSCRIPTION } },
+  replay_complete: { type: 'object', properties: ABOUT },
 };

@@ -4,7 +4,10 @@ import type { Envelopes } from './envelope.js';
 import { isFor } from './selection-matcher.js';
 import { TopicTrie } from './topic-trie.js';
 
-/** Who gets which events. `deliver` is called in log order and must neither throw nor wait. */
+/**
+ * Who gets which events. `deliver` is called in log order and must neither throw nor wait. Of several selections that want
+ * an event each tells it, one right after the other.
+ */
 export interface Consumer {
   readonly selection: Selection;
   deliver(event: LoggedEvent): void;
@@ -25,9 +28,10 @@ export class Audience {
   /** @returns what takes the consumer out again */
   add(consumer: Consumer): () => void {
     const { selection } = consumer;
-    return 'mailbox' in selection
-      ? this.addReader(selection.mailbox, consumer)
-      : this.addListener({ selection, consumer });
+    if ('mailbox' in selection) return this.addReader(selection.mailbox, consumer);
+    const wanted = 'anyOf' in selection ? selection.anyOf : [selection];
+    const leaves = wanted.map((one) => this.addListener({ selection: one, consumer }));
+    return () => leaves.forEach((leave) => leave());
   }
 
   tell(event: LoggedEvent): void {

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Database } from '../platform/database/database.js';
 import type { LoggedEvent } from '../shared/domain-event.js';
-import { ANY_PROJECT } from '../shared/ids.js';
 import { encodeCursor, type Cursor } from './domain/cursor.js';
-import type { Selection } from './domain/selection.js';
+import { reachOf, type Selection } from './domain/selection.js';
 import {
   AFTER,
   AGGREGATE,
@@ -69,21 +68,15 @@ export class EventLog implements OnModuleInit {
     return pageOf(await this.database.query<PageRow>(AFTER, [pos, limit]), limit);
   }
 
-  /** What may be what a selection wants: a mailbox's events, or all of a project (`*`: of all), whatever their topics. */
-  async page(
-    selection: Selection,
-    pos: number,
-    upTo: number,
-    limit: number,
-    correlationId?: string,
-  ): Promise<LogPage> {
+  /** What may be what a selection wants: a mailbox's events, or all within its reach, whatever their topics. */
+  async page(selection: Selection, pos: number, upTo: number, limit: number): Promise<LogPage> {
     if ('mailbox' in selection)
       return pageOf(
         await this.database.query<PageRow>(MAILBOX_PAGE, [selection.mailbox, pos, upTo, limit]),
         limit,
       );
-    const project = selection.projectId === ANY_PROJECT ? null : selection.projectId;
-    const values = [project, pos, upTo, correlationId, limit];
+    const { projectId, correlationId } = reachOf('anyOf' in selection ? selection.anyOf : [selection]);
+    const values = [projectId, pos, upTo, correlationId, limit];
     return pageOf(await this.database.query<PageRow>(PROJECT_PAGE, values), limit);
   }
 
@@ -100,7 +93,17 @@ export class EventLog implements OnModuleInit {
   }
 
   cursor(pos: number): string {
-    return encodeCursor({ epoch: this.epoch, pos });
+    return encodeCursor(this.at(pos));
+  }
+
+  /** The place of a position, for who resumes from there. */
+  at(pos: number): Cursor {
+    return { epoch: this.epoch, pos };
+  }
+
+  /** Is it the epoch of this log, and not of one that it was before a restore? */
+  isOwn(epoch: string): boolean {
+    return epoch === this.epoch;
   }
 
   /**
@@ -110,15 +113,15 @@ export class EventLog implements OnModuleInit {
    */
   async resume(cursor: Cursor): Promise<Resumption> {
     const { start, end } = await this.bounds();
-    const isKnown = cursor.epoch === this.epoch && start <= cursor.pos && cursor.pos <= end;
+    const isKnown = this.isOwn(cursor.epoch) && start <= cursor.pos && cursor.pos <= end;
     if (isKnown) return { pos: cursor.pos, gap: undefined };
-    const pos = cursor.epoch === this.epoch && cursor.pos > end ? end : start;
+    const pos = this.isOwn(cursor.epoch) && cursor.pos > end ? end : start;
     return { pos, gap: { from: encodeCursor(cursor), to: this.cursor(pos) } };
   }
 
   /** As {@link resume}, for a reader that is on its way. */
   resumeAt(pos: number): Promise<Resumption> {
-    return this.resume({ epoch: this.epoch, pos });
+    return this.resume(this.at(pos));
   }
 }
 

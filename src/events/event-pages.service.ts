@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { LoggedEvent } from '../shared/domain-event.js';
 import { decodeCursor } from './domain/cursor.js';
 import type { Selection } from './domain/selection.js';
 import { type Envelope, Envelopes } from './envelope.js';
@@ -16,8 +15,6 @@ const SCAN_MS = 20_000;
 export interface PageAsk {
   readonly selection: Selection;
   readonly after: string | undefined;
-  /** Only what has this correlation id; of topics only. */
-  readonly correlationId?: string | undefined;
   readonly limit: number;
   /** How long to wait when there is nothing yet, in milliseconds. */
   readonly waitMs: number;
@@ -78,7 +75,7 @@ export class EventPages {
     let pos = after;
     for (let rows = ask.limit; pos < end && !patience.aborted; rows = SCAN) {
       if (Date.now() > giveUpAt) return { items, pos, cut: true };
-      const { events, sizes, ended } = await this.log.page(ask.selection, pos, end, rows, ask.correlationId);
+      const { events, sizes, ended } = await this.log.page(ask.selection, pos, end, rows);
       for (const [index, event] of events.entries()) {
         pos = event.pos;
         if (!wants(event)) continue;
@@ -100,11 +97,7 @@ export class EventPages {
     const heard = new Promise<void>((resolve) => (ring = resolve));
     const timer = setTimeout(ring, Math.max(waitMs, 0));
     patience.addEventListener('abort', ring, { once: true });
-    const { selection, correlationId } = ask;
-    const deliver = (event: LoggedEvent): void => {
-      if (correlationId === undefined || event.correlationId === correlationId) ring();
-    };
-    const leave = this.router.subscribe({ selection, deliver });
+    const leave = this.router.subscribe({ selection: ask.selection, deliver: ring });
     const cancel = (): void => {
       clearTimeout(timer);
       patience.removeEventListener('abort', ring);

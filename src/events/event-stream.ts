@@ -27,6 +27,8 @@ export interface StreamSpec {
 /** A stream that was opened: the cursor it begins after, and how to end it. */
 export interface OpenStream {
   readonly cursor: string;
+  /** All that it wants up to here is told: another stream may go on from there. */
+  readonly position: Cursor;
   close(): void;
 }
 
@@ -50,7 +52,12 @@ export class EventStreams {
       this.replay(stream, after).catch(() => {
         if (!stream.closed) spec.broken();
       });
+    const { router, log } = this;
     return {
+      get position(): Cursor {
+        if (stream.live) return log.at(Math.max(stream.reached, router.reached));
+        return stream.begun || after === undefined ? log.at(stream.reached) : after;
+      },
       cursor: after === undefined ? this.log.cursor(this.router.reached) : encodeCursor(after),
       close: () => {
         stream.closed = true;
@@ -64,6 +71,8 @@ export class EventStreams {
     const { pos, gap } = await this.log.resume(after);
     if (gap !== undefined && !stream.closed) stream.spec.gap(gap);
     let from = pos;
+    stream.reached = from;
+    stream.begun = true;
     while (!stream.closed && from < this.router.reached) {
       // A slow reader may be overtaken by the retention.
       const overtaken = await this.log.resumeAt(from);
@@ -73,9 +82,11 @@ export class EventStreams {
       const { events, ended } = await this.log.page(stream.selection, from, upTo, PAGE);
       for (const event of events) {
         stream.tell(event);
+        stream.reached = event.pos;
         await stream.spec.ready();
       }
       from = ended ? upTo : (events.at(-1)?.pos ?? upTo);
+      stream.reached = from;
     }
     if (stream.closed) return;
     stream.spec.replayed();
@@ -85,6 +96,7 @@ export class EventStreams {
 
   private goLive(stream: Stream, from: number): void {
     stream.reached = from;
+    stream.live = true;
     stream.leave = this.router.subscribe(stream);
   }
 }
@@ -92,9 +104,12 @@ export class EventStreams {
 class Stream implements Consumer {
   readonly selection: Selection;
   closed = false;
+  /** It is known where it begins. */
+  begun = false;
+  live = false;
   /** Ends its being live. */
   leave = (): void => {};
-  /** A cursor of another process, or of `GET /events`, may be ahead of this process's router. */
+  /** Told up to here. A cursor of another process, or of `GET /events`, may be ahead of this process's router. */
   reached = 0;
 
   constructor(
@@ -110,6 +125,8 @@ class Stream implements Consumer {
   }
 
   deliver(event: LoggedEvent): void {
-    if (!this.closed && event.pos > this.reached) this.spec.event(event);
+    if (this.closed || event.pos <= this.reached) return;
+    this.reached = event.pos;
+    this.spec.event(event);
   }
 }

@@ -1,12 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { SignJWT } from 'jose';
 import { Manager } from 'socket.io-client';
-import { SigningKeys } from '../../src/auth/signing-keys.service.js';
 import { AgentsApi } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { writeEvents } from '../support/log-writes.js';
+import { tokenUntil } from '../support/short-tokens.js';
 import { type Handshake, refusalOf, TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
@@ -113,17 +112,14 @@ describe('sockets', () => {
     });
 
     it('ends with its token', async () => {
-      const keys = app.app.get(SigningKeys, { strict: false });
-      const { kid, privateKey } = await keys.active();
       const exp = Math.floor(Date.now() / 1000) + 2;
-      const token = await new SignJWT({ client_id: 'c', project_id: 'p', scope: 'events:read', exp })
-        .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid })
-        .setIssuer('parley')
-        .setAudience('parley')
-        .setSubject('c')
-        .setIssuedAt()
-        .setJti('j')
-        .sign(privateKey);
+      const { body } = await api.call('POST', '/auth/clients', {
+        name: 'short',
+        project_id: 'p',
+        scope: 'events:read',
+      });
+      const claims = { client_id: String(body['client_id']), project_id: 'p', scope: 'events:read' };
+      const token = await tokenUntil(app, exp, claims);
       const socket = await connect({ token });
       await until(() => socket.disconnected);
       expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000);

@@ -8,6 +8,10 @@ interface Told {
   readonly topic?: string;
   readonly correlationId?: string;
   readonly payload?: Readonly<Record<string, unknown>>;
+  /** The row key of the agent whose mailbox it is in; default: none. */
+  readonly mailbox?: string;
+  /** Told to its mailbox alone; default: false. */
+  readonly isPrivate?: boolean;
 }
 
 /** Writes events into the app's log, one transaction for all of them, each of an aggregate of its own. */
@@ -17,6 +21,7 @@ export async function writeEvents(app: TestApp, events: readonly Told[]): Promis
     for (const [index, told] of events.entries()) {
       const id = ids[index] ?? '';
       const { type = 'count.up', projectId = 'p', correlationId = id, payload = {} } = told;
+      const { mailbox = null, isPrivate = false } = told;
       tx.record({
         id,
         projectId,
@@ -29,6 +34,8 @@ export async function writeEvents(app: TestApp, events: readonly Told[]): Promis
         correlationId,
         timestamp: tx.now,
         payload,
+        mailbox,
+        isPrivate,
       });
     }
   });

@@ -11,6 +11,11 @@ export class ClientEntity {
   @Column('text') kind: string;
   @Column('text', { nullable: true }) agent_id: string | null;
   @Column('bytea') secret_hash: Buffer;
+  @Column('text', {
+    default: () => '(gen_random_uuid())',
+    comment: 'Another one for each secret; tokens name it.',
+  })
+  credential_id: string;
   @Column('text') scope: string;
   @timeColumn({ default: () => 'clock_timestamp()' }) created_at: string;
 }

@@ -29,9 +29,9 @@ export class EventsController {
         projectId: projectForRead(caller, named),
         patterns: (query.topics ?? ['#']).map((topic) => topicPattern(topic, '/topics')),
         filter: {},
+        correlationId: query.correlation_id,
       },
       after: query.after,
-      correlationId: query.correlation_id,
       limit: query.limit,
       waitMs: query.wait_ms,
     };

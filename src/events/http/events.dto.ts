@@ -3,7 +3,7 @@ import { CursorField, IdField, IntField, TextField, TextListField } from '../../
 import { eventCursorCheck } from '../domain/cursor.js';
 import { TOPIC_PATTERN } from '../domain/topic-pattern.js';
 
-export class EventsQuery {
+class LogQuery {
   @TextListField({
     about: 'Topic patterns, comma-separated; without them everything.',
     max: 50,
@@ -14,13 +14,6 @@ export class EventsQuery {
   })
   topics?: string[];
 
-  @CursorField({
-    about: 'Cursor to go on from; without it the log is read from its beginning.',
-    check: eventCursorCheck,
-    optional: true,
-  })
-  after?: string;
-
   @TextField({
     about: 'Only what has this correlation id.',
     max: 128,
@@ -29,14 +22,39 @@ export class EventsQuery {
   })
   correlation_id?: string;
 
+  @IdField({ about: 'Only this project, for tokens that see all.', optional: true })
+  project_id?: string;
+}
+
+export class EventsQuery extends LogQuery {
+  @CursorField({
+    about: 'Cursor to go on from; without it the log is read from its beginning.',
+    check: eventCursorCheck,
+    optional: true,
+  })
+  after?: string;
+
   @IntField({ about: 'Events at most.', min: 1, max: 200, default: 50 })
   limit: number;
 
   @IntField({ about: 'Milliseconds to wait when there is nothing yet.', min: 0, max: 25_000, default: 0 })
   wait_ms: number;
+}
 
-  @IdField({ about: 'Only this project, for tokens that see all.', optional: true })
-  project_id?: string;
+export class EventStreamQuery extends LogQuery {
+  @CursorField({
+    about: 'Cursor: replay from there, then live. Without it, live only.',
+    check: eventCursorCheck,
+    optional: true,
+  })
+  after?: string;
+
+  @TextField({
+    about: 'The access token, for clients that cannot send headers. Elsewhere it is not accepted.',
+    max: 8_192,
+    optional: true,
+  })
+  access_token?: string;
 }
 
 /** The one envelope, as every channel carries it. */

@@ -14,8 +14,8 @@ export interface Message<T extends object> {
   readonly name: string;
   /** What it does, for /asyncapi.json. */
   readonly about: string;
-  /** One of these lets a caller in. */
-  readonly scopes: readonly [Scope, ...Scope[]];
+  /** One of these lets a caller in; none: everybody may. */
+  readonly scopes: readonly Scope[];
   readonly dto: Type<T>;
   /** @returns the `data` of the acknowledgement */
   readonly handle: (session: Session, body: T) => unknown;
@@ -36,7 +36,7 @@ export class Messages {
 
   register<T extends object>({ name, about, scopes, dto, handle }: Message<T>): void {
     const answer = (session: Session, body: unknown): unknown => {
-      if (!allows(session.caller.scopes, scopes)) {
+      if (scopes.length > 0 && !allows(session.caller.scopes, scopes)) {
         throw new DomainError('FORBIDDEN', `'${name}' needs one of the scopes ${scopes.join(', ')}.`);
       }
       return handle(session, validated(dto, body));

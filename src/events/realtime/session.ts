@@ -31,10 +31,11 @@ export class Session {
   private answering = 0;
   private answered = 0;
   private paused = false;
+  private readonly renewals: ((caller: Caller) => void)[] = [];
 
   constructor(
     private readonly socket: Socket,
-    readonly caller: Caller,
+    private present: Caller,
     private readonly options: { readonly inBatches: boolean; readonly after: Cursor | undefined },
     private readonly wire: Wire,
   ) {
@@ -46,6 +47,22 @@ export class Session {
       if (this.queue.length > 0) this.schedule();
     });
     socket.once('disconnect', () => this.end());
+  }
+
+  /** Who it is, by its newest token. */
+  get caller(): Caller {
+    return this.present;
+  }
+
+  /** Goes on with another token of the same client, which may have other scopes. */
+  renew(caller: Caller): void {
+    this.present = caller;
+    for (const run of this.renewals) run(caller);
+  }
+
+  /** Runs it whenever the socket has a new token. */
+  onRenew(run: (caller: Caller) => void): void {
+    this.renewals.push(run);
   }
 
   /** The cursor of the handshake: where subscriptions begin that name none. */

@@ -3,7 +3,7 @@ import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap
 import { type AbstractHttpAdapter, HttpAdapterHost } from '@nestjs/core';
 import { Server, type Socket } from 'socket.io';
 import { AppConfig } from '../../../config/app-config.js';
-import { Tokens, type Caller } from '../../auth/index.js';
+import { type Caller, ConnectedCallers, Tokens } from '../../auth/index.js';
 import { errorBody } from '../../platform/http/error-body.js';
 import { toDomainError } from '../../platform/http/error-mapping.js';
 import { newId } from '../../platform/new-id.js';
@@ -11,6 +11,7 @@ import { DomainError, validationFailed } from '../../shared/domain-error.js';
 import { decodeCursor, type Cursor } from '../domain/cursor.js';
 import { type Acknowledgement, Messages } from './messages.js';
 import { Session } from './session.js';
+import { Sessions } from './sessions.js';
 import { Wires } from './wires.js';
 
 const FRAME_BYTES = 100_000;
@@ -22,8 +23,6 @@ const LOGIN_MS = 10_000;
 const REFUSED_MS = 1_000;
 /** Connections beyond the limit that are heard at all: they are told why they are refused. */
 const SPARE = 500;
-/** setTimeout's largest delay; no token lives that long. */
-const LONGEST_MS = 2_147_483_647;
 
 /**
  * Socket.IO at /ws. It stands on the HTTP server directly: Nest's gateway wiring costs 2.5 × the memory per socket and
@@ -40,7 +39,9 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly host: HttpAdapterHost<AbstractHttpAdapter<HttpServer>>,
     private readonly config: AppConfig,
     private readonly tokens: Tokens,
+    private readonly callers: ConnectedCallers,
     private readonly messages: Messages,
+    private readonly sessions: Sessions,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -102,6 +103,7 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
       throw new DomainError('AUTHENTICATION_FAILED', 'The handshake needs auth.token.');
     cursorIn(auth);
     const caller = await this.tokens.authenticate(token);
+    await this.callers.assertPresent(caller);
     const { conn } = socket;
     if (this.admitted.has(conn)) throw new DomainError('CONFLICT', 'This connection has its socket.');
     const limit = this.config.env.WS_MAX_CONNECTIONS;
@@ -116,14 +118,9 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
     const auth: Record<string, unknown> = socket.handshake.auth;
     const options = { inBatches: auth['batch'] === true, after: cursorIn(auth) };
     const session = new Session(socket, caller, options, wires.of(socket.conn));
-    const expiry = setTimeout(
-      () =>
-        session.close(
-          new DomainError('AUTHENTICATION_FAILED', 'The token has expired; connect with a new one.'),
-        ),
-      Math.min(Math.max(caller.expiresAt - Date.now(), 0), LONGEST_MS),
-    );
-    session.onClose(() => clearTimeout(expiry));
+    const watch = this.callers.connected(caller, (reason) => session.close(reason));
+    session.onRenew((renewed) => watch.renew(renewed));
+    session.onClose(() => watch.forget());
     socket.onAny((name: string, ...args: unknown[]) => {
       const acknowledge = args.at(-1);
       const body = typeof args[0] === 'function' ? undefined : args[0];
@@ -134,6 +131,7 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
         session.told();
       });
     });
+    this.sessions.opened(session);
   }
 }
 

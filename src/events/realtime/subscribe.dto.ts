@@ -3,6 +3,7 @@ import { IdField, JsonField, TextField, TextListField } from '../../platform/htt
 export class SubscribeDto {
   @TextListField({
     about: 'Topic patterns.',
+    min: 1,
     max: 50,
     maxLength: 512,
     example: ['task.*.completed', 'workflow.#'],

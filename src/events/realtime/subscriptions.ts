@@ -1,12 +1,14 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { allows } from '../../auth/index.js';
 import { newId } from '../../platform/new-id.js';
-import { DomainError, notFound, validationFailed } from '../../shared/domain-error.js';
+import { DomainError, notFound } from '../../shared/domain-error.js';
 import { decodeCursor, type Cursor } from '../domain/cursor.js';
-import type { EventFilter } from '../domain/event-filter.js';
+import { assertFilter } from '../domain/event-filter.js';
+import type { TopicSelection } from '../domain/selection.js';
 import { topicPattern } from '../domain/topic-pattern.js';
-import { Envelopes } from '../envelope.js';
-import { EventStreams } from '../event-stream.js';
+import type { OpenStream } from '../event-stream.js';
 import { Messages } from './messages.js';
+import { SessionStreams } from './session-streams.js';
 import type { Session } from './session.js';
 import { SubscribeDto, UnsubscribeDto } from './subscribe.dto.js';
 
@@ -16,12 +18,11 @@ const PER_SESSION = 100;
 /** What sockets subscribe to; it ends with the socket. */
 @Injectable()
 export class SocketSubscriptions implements OnModuleInit {
-  private readonly open = new WeakMap<Session, Map<string, () => void>>();
+  private readonly open = new WeakMap<Session, Map<string, OpenStream>>();
 
   constructor(
     private readonly messages: Messages,
-    private readonly streams: EventStreams,
-    private readonly envelopes: Envelopes,
+    private readonly streams: SessionStreams,
   ) {}
 
   onModuleInit(): void {
@@ -30,12 +31,11 @@ export class SocketSubscriptions implements OnModuleInit {
       about: 'Tells this socket the events of some topics, from a cursor on or live',
       scopes: ['events:read'],
       dto: SubscribeDto,
-      handle: (session, body) => {
-        const after = body.after === undefined ? session.after : decodeCursor(body.after);
-        if (body.topics.length === 0)
-          throw validationFailed([{ path: '/topics', message: 'must have at least 1 item' }]);
-        const patterns = body.topics.map((topic, index) => topicPattern(topic, `/topics/${index}`));
-        return this.subscribe(session, patterns, body.filters ?? {}, after);
+      handle: (session, { topics, filters: filter = {}, after }) => {
+        const begin = after === undefined ? session.after : decodeCursor(after);
+        const patterns = topics.map((topic, index) => topicPattern(topic, `/topics/${index}`));
+        assertFilter(filter, '/filters');
+        return this.subscribe(session, { projectId: session.caller.projectId, patterns, filter }, begin);
       },
     });
     this.messages.register({
@@ -44,9 +44,11 @@ export class SocketSubscriptions implements OnModuleInit {
       scopes: ['events:read'],
       dto: UnsubscribeDto,
       handle: (session, { subscription_id: id }) => {
-        const close = this.open.get(session)?.get(id);
-        if (close === undefined) throw notFound('subscription', id);
-        close();
+        const subscriptions = this.open.get(session);
+        const stream = subscriptions?.get(id);
+        if (stream === undefined) throw notFound('subscription', id);
+        stream.close();
+        subscriptions?.delete(id);
         return {};
       },
     });
@@ -55,33 +57,29 @@ export class SocketSubscriptions implements OnModuleInit {
   /** @returns the subscription's id, and the cursor after which it begins */
   private subscribe(
     session: Session,
-    patterns: readonly string[],
-    filter: EventFilter,
+    selection: TopicSelection,
     after: Cursor | undefined,
   ): { subscription_id: string; cursor: string } {
-    const subscriptions = this.open.get(session) ?? new Map<string, () => void>();
+    const subscriptions = this.open.get(session) ?? this.begin(session);
     if (subscriptions.size >= PER_SESSION) {
       throw new DomainError('CONFLICT', `A connection has ${PER_SESSION} subscriptions at most.`);
     }
     const id = newId();
-    const stream = this.streams.open(
-      {
-        selection: { projectId: session.caller.projectId, patterns, filter },
-        event: (event) => session.send(this.envelopes.of(event)),
-        gap: (gap) => session.tell('gap', { subscription_id: id, ...gap }),
-        replayed: () => session.tell('replay_complete', { subscription_id: id }),
-        broken: () => session.close(new DomainError('SERVICE_UNAVAILABLE', 'The log cannot be read now.')),
-        ready: () => session.ready(),
-      },
-      after,
-    );
-    const forget = session.onClose(() => stream.close());
-    subscriptions.set(id, () => {
-      subscriptions.delete(id);
-      stream.close();
-      forget();
-    });
-    this.open.set(session, subscriptions);
+    const name = { subscription_id: id };
+    const stream = this.streams.openTopics(session, { selection, name, after, announced: true });
+    subscriptions.set(id, stream);
     return { subscription_id: id, cursor: stream.cursor };
+  }
+
+  private begin(session: Session): Map<string, OpenStream> {
+    const subscriptions = new Map<string, OpenStream>();
+    this.open.set(session, subscriptions);
+    // A new token may not allow what the old one did.
+    session.onRenew(({ scopes }) => {
+      if (allows(scopes, ['events:read'])) return;
+      for (const stream of subscriptions.values()) stream.close();
+      subscriptions.clear();
+    });
+    return subscriptions;
   }
 }

@@ -5,7 +5,7 @@ import { DomainError } from '../../shared/domain-error.js';
 export interface Capacity {
   /** Requests, those that wait included. */
   readonly requests: number;
-  /** Requests that may wait for something to happen (`wait_ms`); the others always find room beside them. */
+  /** Requests that may wait for something to happen (`wait_ms`), and streams; the others always find room beside them. */
   readonly waiting: number;
   /** Bytes of all bodies together; they are held until their requests are answered. */
   readonly bodies: number;
@@ -34,7 +34,8 @@ export function installAdmission(fastify: FastifyInstance, capacity: Capacity = 
   });
 
   fastify.addHook('preHandler', async (request, reply) => {
-    if ([request.query, request.body].some(mayWait)) take('waiting', 1, reply);
+    const isStream = request.routeOptions.config.isStream === true;
+    if (isStream || [request.query, request.body].some(mayWait)) take('waiting', 1, reply);
   });
 }
 

@@ -56,10 +56,11 @@ function isCalendarDay(day: string): boolean {
 export const objectCheck: Check = (value) =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'must be a JSON object';
 
-export function listCheck(max: number, item?: Check): Check {
+export function listCheck(max: number, item?: Check, min = 0): Check {
   return (value) => {
     if (!Array.isArray(value)) return 'must be a list';
     if (value.length > max) return `must have at most ${max} items`;
+    if (value.length < min) return `must have at least ${min} ${min === 1 ? 'item' : 'items'}`;
     if (item === undefined) return undefined;
     for (const [index, one] of value.entries()) {
       const problem = item(one);

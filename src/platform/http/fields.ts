@@ -99,14 +99,15 @@ export function JsonField(options: FieldOptions): PropertyDecorator {
   return field(options, objectCheck, { type: 'object', additionalProperties: true }, { reads: 'json' });
 }
 
-/** Up to `max` texts, each of `min` (default 1) to `maxLength` characters; in a query string comma-separated or repeated. */
+/** `min` (default 0) to `max` texts, each of 1 to `maxLength` characters; in a query string comma-separated or repeated. */
 export function TextListField(
-  options: FieldOptions & { max: number; maxLength: number; pattern?: RegExp },
+  options: FieldOptions & { min?: number; max: number; maxLength: number; pattern?: RegExp },
 ): PropertyDecorator {
-  const { max, maxLength, pattern } = options;
+  const { min = 0, max, maxLength, pattern } = options;
   const items = { type: 'string', minLength: 1, maxLength, pattern: pattern?.source } as const;
-  const check = listCheck(max, textCheck(1, maxLength, pattern));
-  return field(options, check, { type: 'array', maxItems: max, items }, { reads: 'list' });
+  const check = listCheck(max, textCheck(1, maxLength, pattern), min);
+  const bounds = { maxItems: max, ...(min === 0 ? {} : { minItems: min }) };
+  return field(options, check, { type: 'array', ...bounds, items }, { reads: 'list' });
 }
 
 /** An object with declared fields of its own. */

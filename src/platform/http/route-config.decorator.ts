@@ -15,6 +15,10 @@ declare module 'fastify' {
     readonly scopes?: readonly string[];
     /** Bodies may be application/x-www-form-urlencoded too. */
     readonly takesForms?: boolean;
+    /** The token may stand in the query, as `access_token`. */
+    readonly takesQueryToken?: boolean;
+    /** It is answered for as long as the client stays. */
+    readonly isStream?: boolean;
     readonly showRefusal?: (refusal: DomainError, request: FastifyRequest) => RefusalAnswer;
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { AgentDirectory, type AgentKey, type AgentRow } from '../../agents/index.js';
+import { allows } from '../../auth/index.js';
 import { type Envelope, Envelopes, EventLog, EventRouter, type Session } from '../../events/index.js';
 import { Database } from '../../platform/database/database.js';
 import { DomainError, notFound } from '../../shared/domain-error.js';
@@ -102,7 +103,8 @@ export class ReadySockets implements OnModuleInit {
       socket.again = true;
       return passOn();
     }
-    const capacity = this.capacities.get(socket.session) ?? 0;
+    const mayWork = allows(socket.session.caller.scopes, ['tasks:execute']);
+    const capacity = mayWork ? (this.capacities.get(socket.session) ?? 0) : 0;
     if (!socket.session.connected || capacity === 0) {
       this.dispatcher.leave(socket);
       return passOn();

@@ -1,4 +1,5 @@
 import { type FieldError, validationFailed } from '../../shared/domain-error.js';
+import { isWebUrl } from '../../shared/web-url.js';
 import type { AgentProfile } from './agent.js';
 
 /** What a single claim may ask for: an agent that says nothing is limited by what it asks for alone. */
@@ -32,12 +33,6 @@ export function assertProfile({ configuration, health_check_url: url }: Partial<
 
 function isCapacity(value: unknown): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_CAPACITY;
-}
-
-function isWebUrl(text: string): boolean {
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
-  const { username, password } = new URL(text);
-  return username === '' && password === '';
 }
 
 /** Which fields of a profile would become others, in the order they are named. */

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AgentsApi, type Answer, codeOf, type Member } from '../support/agents-api.js';
+import { AgentsApi, type Answer, codeOf, idsOf, type Member } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { assertKnownEvents } from '../support/known-events.js';
+import { TestSocket } from '../support/sockets.js';
+import { until } from '../support/wait-for.js';
 
 let app: TestApp;
 let api: AgentsApi;
@@ -33,7 +35,7 @@ const storyOf = (id: string): Promise<Told[]> =>
   );
 
 /** Two agents of one project, and a request of the first to the second. */
-async function pair(): Promise<{ asker: Member; coder: Member; ask(more?: object): Promise<string> }> {
+async function pair(): Promise<{ asker: Member; coder: Member; ask: (more?: object) => Promise<string> }> {
   const asker = await api.member({ project_id: 'p' });
   const coder = await api.member({ project_id: 'p' });
   const ask = async (more: object = {}): Promise<string> => {
@@ -177,5 +179,232 @@ describe('a request', () => {
     } finally {
       await alone.close();
     }
+  });
+});
+
+const refused = (answer: Answer): unknown[] => [answer.status, codeOf(answer)];
+
+describe('asking', () => {
+  it('again with the same id and body is answered with what became of the request, another body is refused', async () => {
+    const { asker, coder } = await pair();
+    const body = { id: api.unique('req'), type: 'x', target: coder.id, data: { n: 1 } };
+    const ask = (more: object = {}): Promise<Answer> =>
+      api.call('POST', '/requests', { ...body, ...more }, asker.token);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask()));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([...Array<number>(19).fill(200), 202]);
+    await respond(body.id, {}, coder);
+    await api.query(`UPDATE agents SET liveness = 'offline' WHERE id = $1`, [coder.id]);
+    const again = await ask();
+    expect([again.status, again.body]).toEqual([200, { id: body.id, status: 'answered' }]);
+    expect(refused(await ask({ data: { n: 2 } }))).toEqual([409, 'CONFLICT']);
+    expect(await storyOf(body.id)).toHaveLength(2);
+  });
+
+  it('an agent that is away, or that nobody knows, is refused', async () => {
+    const { asker, coder } = await pair();
+    const ask = (target: string): Promise<Answer> =>
+      api.call('POST', '/requests', { type: 'x', target }, asker.token);
+    const unknown = await ask('nobody');
+    expect(refused(unknown)).toEqual([503, 'AGENT_UNAVAILABLE']);
+    const details = { agent_id: 'nobody', last_seen: null, retry_after: 60 };
+    expect(unknown.body['error']).toMatchObject({ details });
+    expect(unknown.headers['retry-after']).toBe('60');
+    await api.query(`UPDATE agents SET liveness = 'offline' WHERE id = $1`, [coder.id]);
+    const lastSeen = (await api.get(coder.id))['last_seen'];
+    const away = await ask(coder.id);
+    expect(away.body['error']).toMatchObject({
+      code: 'AGENT_UNAVAILABLE',
+      details: { agent_id: coder.id, last_seen: lastSeen },
+    });
+  });
+
+  it('means the project’s own agent before the one that serves all', async () => {
+    const id = api.unique('twice');
+    await api.register({ id, type: id });
+    await api.register({ id, type: id, project_id: 'own' });
+    for (const [project, mailbox] of [
+      ['own', `own ${id}`],
+      ['other', `* ${id}`],
+    ]) {
+      const { body } = await api.call('POST', '/requests', { type: 'x', target: id, project_id: project });
+      expect((await storyOf(String(body['id'])))[0]).toMatchObject({ mailbox });
+    }
+  });
+
+  it('is done in one’s own name', async () => {
+    const { asker, coder } = await pair();
+    const ask = (source: string | undefined, token: string): Promise<Answer> =>
+      api.call('POST', '/requests', { type: 'x', target: coder.id, source }, token);
+    const publisher = await api.client('p', 'events:publish events:read');
+    const writer = await api.client('p', 'events:publish events:read agents:write');
+    expect(refused(await ask(asker.id, coder.token))).toEqual([403, 'FORBIDDEN']);
+    expect(refused(await ask(asker.id, publisher))).toEqual([403, 'FORBIDDEN']);
+    expect(refused(await ask('nobody', writer))).toEqual([404, 'NOT_FOUND']);
+    const sourceOf = async (asked: Answer): Promise<unknown> =>
+      (await api.call('GET', `/requests/${String(asked.body['id'])}`, undefined, writer)).body['source'];
+    expect(await sourceOf(await ask(undefined, asker.token))).toBe(asker.id);
+    expect(await sourceOf(await ask(asker.id, asker.token))).toBe(asker.id);
+    expect(await sourceOf(await ask(undefined, publisher))).toBeNull();
+    expect(await sourceOf(await ask(asker.id, writer))).toBe(asker.id);
+  });
+
+  it('needs the scope, and a body that says what and whom', async () => {
+    const { coder } = await pair();
+    const reader = await api.client('p', 'events:read');
+    expect(refused(await api.call('POST', '/requests', { type: 'x', target: coder.id }, reader))).toEqual([
+      403,
+      'FORBIDDEN',
+    ]);
+    for (const [field, more] of [
+      ['/target', { target: undefined }],
+      ['/type', { type: undefined }],
+      ['/type', { type: 'a.b' }],
+      ['/timeout', { timeout: 0 }],
+      ['/timeout', { timeout: 86_401 }],
+      ['/data', { data: [] }],
+      ['/callback_url', { callback_url: 'https://example.com/' }],
+      ['/callback_url', { id: 'mine', callback_url: '/api/v1/callbacks/other' }],
+      ['/more', { more: 1 }],
+    ] as const) {
+      const body = { project_id: 'p', type: 'x', target: coder.id, ...more };
+      const answer = await api.call('POST', '/requests', body);
+      expect(refused(answer)).toEqual([400, 'VALIDATION_FAILED']);
+      expect(answer.body['error']).toMatchObject({ details: { errors: [{ path: field }] } });
+    }
+  });
+
+  it('is done once under an Idempotency-Key, and so is answering', async () => {
+    const { asker, coder } = await pair();
+    const keyed = async (path: string, body: object, token: string): Promise<Answer> =>
+      (await app.http('POST', `/api/v1${path}`, {
+        token,
+        body,
+        headers: { 'idempotency-key': 'k' },
+      })) as Answer;
+    const body = { type: 'x', target: coder.id };
+    const first = await keyed('/requests', body, asker.token);
+    const again = await keyed('/requests', body, asker.token);
+    expect([again.status, again.body, again.headers['idempotency-replayed']]).toEqual([
+      202,
+      first.body,
+      'true',
+    ]);
+    const path = `/requests/${String(first.body['id'])}/response`;
+    const answered = await keyed(path, { status: 'error', errors: [{ code: 'E' }] }, coder.token);
+    const repeated = await keyed(path, { status: 'error', errors: [{ code: 'E' }] }, coder.token);
+    expect(repeated.body).toEqual(answered.body);
+    expect(repeated.headers['idempotency-replayed']).toBe('true');
+  });
+});
+
+describe('answering', () => {
+  it('is for the target alone, and about the request that the path names', async () => {
+    const { asker, coder, ask } = await pair();
+    const id = await ask();
+    const admin = await app.adminToken();
+    const stranger = await api.member({ project_id: 'q' });
+    const answer = (path: string, token: string, more: object = {}): Promise<Answer> =>
+      api.call('POST', path, { status: 'success', ...more }, token);
+    const path = `/requests/${id}/response`;
+    expect(refused(await answer(path, asker.token))).toEqual([403, 'FORBIDDEN']);
+    expect(refused(await answer(path, admin))).toEqual([403, 'FORBIDDEN']);
+    expect(refused(await answer(path, stranger.token))).toEqual([404, 'NOT_FOUND']);
+    expect(refused(await answer('/callbacks/nothing', coder.token))).toEqual([404, 'NOT_FOUND']);
+    expect(refused(await answer(path, coder.token, { request_id: 'other' }))).toEqual([
+      400,
+      'VALIDATION_FAILED',
+    ]);
+    expect(refused(await answer(path, coder.token, { status: 'done' }))).toEqual([400, 'VALIDATION_FAILED']);
+    expect((await api.call('GET', `/requests/${id}`)).body['status']).toBe('pending');
+    expect((await answer(path, coder.token, { request_id: id })).status).toBe(200);
+  });
+
+  it('works over sockets, too', async () => {
+    const { asker, coder } = await pair();
+    const [asking, coding] = await Promise.all(
+      [asker, coder].map(({ token }) => TestSocket.connect(app.url, { token })),
+    );
+    if (asking === undefined || coding === undefined) throw new Error('two sockets');
+    try {
+      await asking.subscribe(['request.completed'], { filters: { source: asker.id } });
+      const request = { type: 'x', target: coder.id, data: { n: 1 } };
+      const { id, status } = await asking.do('request', request);
+      expect(status).toBe('pending');
+      const response = { id: 'r', request_id: id, status: 'success', data: { n: 2 }, errors: [] };
+      expect(await coding.do('respond', response)).toEqual(response);
+      await asking.has(1);
+      expect(asking.events[0]?.payload['response']).toEqual(response);
+      const again = await coding.ask('respond', { ...response, id: 's' });
+      expect(again.error).toMatchObject({ code: 'INVALID_TRANSITION' });
+      const forged = await coding.ask('request', { ...request, source: asker.id });
+      expect(forged.error).toMatchObject({ code: 'FORBIDDEN' });
+      const nameless = await coding.ask('respond', { status: 'success' });
+      expect(nameless.error).toMatchObject({ code: 'VALIDATION_FAILED' });
+    } finally {
+      asking.close();
+      coding.close();
+    }
+  });
+});
+
+describe('requests in lists', () => {
+  it('are found by state, agents, correlation and time, newest first, page by page, in one project or in all', async () => {
+    const { asker, coder, ask } = await pair();
+    const other = await api.member({ project_id: 'p' });
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n += 1) ids.unshift(await ask({ correlation_id: n < 2 ? 'early' : 'late' }));
+    const elsewhere = await ask({ target: other.id });
+    await respond(ids[0] ?? '', {}, coder);
+    const list = (query: string): Promise<Answer> =>
+      api.call('GET', `/requests?${query}`, undefined, asker.token);
+
+    expect(idsOf(await list(`target=${coder.id}`))).toEqual(ids);
+    expect(idsOf(await list(`source=${asker.id}`))).toEqual([elsewhere, ...ids]);
+    expect(idsOf(await list(`source=${asker.id}&status=pending`))).toEqual([elsewhere, ...ids.slice(1)]);
+    expect(idsOf(await list(`target=${coder.id}&status=answered`))).toEqual(ids.slice(0, 1));
+    expect(idsOf(await list(`target=${coder.id}&correlation_id=early`))).toEqual(ids.slice(3));
+    const { created_at: third } = (await api.call('GET', `/requests/${ids[2] ?? ''}`)).body;
+    expect(idsOf(await list(`target=${coder.id}&created_before=${String(third)}`))).toEqual(ids.slice(3));
+
+    const pages: unknown[] = [];
+    for (const query of [`target=${coder.id}&limit=2`, `project_id=p&target=${coder.id}&limit=3`]) {
+      let cursor = '';
+      do {
+        const page = await list(`${query}${cursor}`);
+        pages.push(...idsOf(page));
+        const next = page.body['next_cursor'];
+        cursor = next === null ? '' : `&cursor=${String(next)}`;
+      } while (cursor !== '');
+    }
+    expect(pages).toEqual([...ids, ...ids]);
+    expect(idsOf(await api.call('GET', `/requests?target=${coder.id}`))).toEqual(ids);
+  });
+
+  it('are those of one’s own project', async () => {
+    const { ask } = await pair();
+    const id = await ask();
+    const stranger = await api.client('q', 'events:read');
+    expect(refused(await api.call('GET', `/requests/${id}`, undefined, stranger))).toEqual([
+      404,
+      'NOT_FOUND',
+    ]);
+    expect(refused(await api.call('GET', '/requests?project_id=p', undefined, stranger))).toEqual([
+      404,
+      'NOT_FOUND',
+    ]);
+    expect(idsOf(await api.call('GET', '/requests', undefined, stranger))).toEqual([]);
+  });
+});
+
+describe('an outage of ours', () => {
+  it('is added to the deadlines of requests that wait', async () => {
+    const { ask } = await pair();
+    const id = await ask({ timeout: 2 });
+    await api.query(`UPDATE server_pulse SET beat_at = clock_timestamp() - interval '1 hour'`);
+    await until(async () => {
+      const { body } = await api.call('GET', `/requests/${id}`);
+      const allowed = Date.parse(String(body['deadline_at'])) - Date.parse(String(body['created_at']));
+      return body['status'] === 'pending' && allowed >= 3_600_000;
+    });
   });
 });

@@ -37,7 +37,7 @@ export class PublicationDto {
   project_id?: string;
 }
 
-export const SEVERITIES = ['info', 'warning', 'critical'] as const;
+const SEVERITIES = ['info', 'warning', 'critical'] as const;
 
 export class AlertDto {
   @ChoiceField({ about: 'How bad it is.', values: SEVERITIES, example: 'warning' })

@@ -27,6 +27,7 @@ export class AgentsTalk1700000005060 implements MigrationInterface {
         body_hash text NOT NULL,
         mailbox text NOT NULL,
         source_agent text,
+        source_mailbox text,
         target_agent text NOT NULL,
         correlation_id text NOT NULL,
         expires_at timestamptz,
@@ -35,6 +36,7 @@ export class AgentsTalk1700000005060 implements MigrationInterface {
         PRIMARY KEY (id, project_id)
       );
       COMMENT ON TABLE messages IS 'What a message is, is its event; this keeps its id unique and its time to live.';
+      COMMENT ON COLUMN messages.expires_at IS 'Null without a time to live, and from its end on.';
       CREATE INDEX messages_expiring ON messages (expires_at) WHERE expires_at IS NOT NULL;
       CREATE INDEX messages_by_age ON messages (created_at);
 
@@ -44,6 +46,7 @@ export class AgentsTalk1700000005060 implements MigrationInterface {
         body_hash text NOT NULL,
         type text NOT NULL,
         source text,
+        source_mailbox text,
         target text NOT NULL,
         mailbox text NOT NULL,
         correlation_id text NOT NULL,
@@ -62,6 +65,7 @@ export class AgentsTalk1700000005060 implements MigrationInterface {
       COMMENT ON COLUMN requests.mailbox IS 'Project and id of the target.';
       CREATE INDEX requests_due ON requests (deadline_at) WHERE status = 'pending';
       CREATE INDEX requests_listed ON requests (project_id, created_at DESC, id DESC);
+      CREATE INDEX requests_of_all ON requests (created_at DESC, id DESC, project_id DESC);
       CREATE INDEX requests_ended ON requests (ended_at) WHERE ended_at IS NOT NULL;
 
       CREATE TABLE subscriptions (

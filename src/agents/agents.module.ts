@@ -1,4 +1,6 @@
 import { Global, Module } from '@nestjs/common';
+import { Addressees } from '../events/index.js';
+import { RegisteredAddressees } from './addressees.js';
 import { AgentAccess } from './agent-access.js';
 import { AgentDirectory } from './agent-directory.js';
 import { AgentListing } from './agent-listing.service.js';
@@ -30,7 +32,8 @@ import { RegistrationsService } from './registrations.service.js';
     HeldCounts,
     LivenessSweep,
     RegistrationsService,
+    { provide: Addressees, useClass: RegisteredAddressees },
   ],
-  exports: [AgentAccess, AgentDirectory, AgentPresence],
+  exports: [Addressees, AgentAccess, AgentDirectory, AgentPresence],
 })
 export class AgentsModule {}

@@ -53,7 +53,9 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
     return this.position;
   }
 
-  /** Hears every event of every project; for modules of this process. */
+  /**
+   * Hears every event of every project but private ones, whose types their senders choose: to modules an event is a fact.
+   */
   onEvents(listener: (events: readonly LoggedEvent[]) => void): void {
     this.listeners.push(listener);
   }
@@ -116,12 +118,15 @@ export class EventRouter implements OnModuleInit, OnApplicationShutdown {
       this.position = event.pos;
       this.audience.tell(event);
     }
+    const facts = events.some(isPrivate) ? events.filter((event) => !isPrivate(event)) : events;
     for (const listener of this.listeners) {
       try {
-        listener(events);
+        listener(facts);
       } catch (error) {
         this.logger.error('an event listener failed', error instanceof Error ? error.stack : String(error));
       }
     }
   }
 }
+
+const isPrivate = (event: LoggedEvent): boolean => event.isPrivate === true;

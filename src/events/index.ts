@@ -1,3 +1,5 @@
+export { type Absence, Addressees, type Reach } from './addressees.port.js';
+export { EndWatch } from './end-watch.js';
 export { EventsModule } from './events.module.js';
 export { type Envelope, Envelopes } from './envelope.js';
 export { EventLog } from './event-log.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Envelope, Envelopes, EventLog } from '../events/index.js';
+import { EndWatch, type Envelope, Envelopes, EventLog } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
 import { JointRead } from '../platform/database/joint-read.js';
 import { decodeCursor, type PageKey } from '../platform/http/page.js';
@@ -10,7 +10,6 @@ import { hasEnded, isHeld, type EndedAttempt, type Task, type TaskError } from '
 import { type ListPage, readPage, TaskList, type TaskFilter } from './persistence/task-list.js';
 import { ATTEMPTS_OF_TASK, FIND_TASKS, LOCATE_TASKS } from './persistence/task-reads.js';
 import type { TaskKey } from './persistence/task-rows.js';
-import { TaskWatch } from './task-watch.js';
 
 /** One attempt of a task; `ended_at` and `outcome` are null while it runs. */
 export interface Attempt {
@@ -29,7 +28,7 @@ export class TaskReads {
 
   constructor(
     private readonly database: Database,
-    private readonly watch: TaskWatch,
+    private readonly watch: EndWatch,
     private readonly log: EventLog,
     private readonly envelopes: Envelopes,
   ) {

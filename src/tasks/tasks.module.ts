@@ -34,7 +34,6 @@ import { TaskReactions } from './task-reactions.js';
 import { TaskReads } from './task-reads.service.js';
 import { TaskTemplates } from './task-templates.js';
 import { TaskTransactions } from './task-transactions.js';
-import { TaskWatch } from './task-watch.js';
 import { TaskWriter } from './task-writer.js';
 import { TasksService } from './tasks.service.js';
 import { TemplatesService } from './templates.service.js';
@@ -73,7 +72,6 @@ import { WorkflowTasks } from './workflow-tasks.js';
     TaskRetention,
     TaskTemplates,
     TaskTransactions,
-    TaskWatch,
     TaskWriter,
     TasksService,
     TemplatesService,
@@ -81,6 +79,6 @@ import { WorkflowTasks } from './workflow-tasks.js';
     WorkflowTasks,
     { provide: HeldWork, useClass: TasksHeldWork },
   ],
-  exports: [HeldWork, TaskTemplates, TaskWatch, TaskWriter, WorkflowTasks],
+  exports: [HeldWork, TaskTemplates, TaskWriter, WorkflowTasks],
 })
 export class TasksModule {}

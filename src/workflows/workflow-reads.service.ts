@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { EndWatch } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
 import { decodeCursor } from '../platform/http/page.js';
 import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
-import { TaskWatch } from '../tasks/index.js';
 import { hasEnded } from './domain/result.js';
 import {
   FIND_WORKFLOW,
@@ -28,7 +28,7 @@ interface WorkflowFilter {
 export class WorkflowReads {
   constructor(
     private readonly database: Database,
-    private readonly watch: TaskWatch,
+    private readonly watch: EndWatch,
   ) {}
 
   /**

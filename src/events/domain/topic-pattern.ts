@@ -6,6 +6,9 @@ const MAX_SEGMENTS = 8;
 export const TOPIC_PATTERN =
   /^(#|(\*|[A-Za-z0-9_-]+)(\.(\*|[A-Za-z0-9_-]+)){0,6}(\.(#|\*|[A-Za-z0-9_-]+))?)$/;
 
+/** One topic, as an event has it: up to eight segments, no wildcards. */
+export const TOPIC = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,7}$/;
+
 /** The seed says `system.alert` in one place and `system.alerts` in another: they are one. */
 export function canonicalTopic(topic: string): string {
   return topic.replace(/^system\.alerts(?=\.|$)/, 'system.alert');

@@ -58,7 +58,7 @@ export class EventStreamQuery extends LogQuery {
 }
 
 /** The one envelope, as every channel carries it. */
-class EnvelopeDto {
+export class EnvelopeDto {
   @ApiProperty({ example: '0193a7c0-5c2e-7a10-8a1e-000000000001' })
   id: string;
 

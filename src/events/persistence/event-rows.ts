@@ -100,6 +100,16 @@ export const LATEST = {
     ORDER BY e.seq DESC LIMIT 1`,
 };
 
+/** $1 ids, $2 projects: what clients put into the log themselves, which begins its aggregate and has its id. */
+export const POSTED = {
+  name: 'log-posted',
+  text: `
+    SELECT ${COLUMNS} FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
+    CROSS JOIN LATERAL (
+      SELECT e.* FROM events e
+      WHERE e.aggregate_id = k.id AND e.project_id = k.project_id AND e.seq = 1 AND e.id = k.id LIMIT 1) e`,
+};
+
 export function toEvent(row: EventRow): LoggedEvent {
   return {
     pos: row.pos,

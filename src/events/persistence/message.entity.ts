@@ -12,9 +12,11 @@ export class MessageEntity {
   @Column('text') body_hash: string;
   @Column('text') mailbox: string;
   @Column('text', { nullable: true }) source_agent: string | null;
+  @Column('text', { nullable: true }) source_mailbox: string | null;
   @Column('text') target_agent: string;
   @Column('text') correlation_id: string;
-  @timeColumn({ nullable: true }) expires_at: string | null;
+  @timeColumn({ nullable: true, comment: 'Null without a time to live, and from its end on.' })
+  expires_at: string | null;
   @timeColumn({ nullable: true }) expired_at: string | null;
   @timeColumn() created_at: string;
 }

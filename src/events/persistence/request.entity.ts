@@ -4,6 +4,7 @@ import { bigintColumn, timeColumn } from '../../platform/database/columns.js';
 @Entity('requests')
 @Index('requests_due', ['deadline_at'], { where: `status = 'pending'` })
 @Index('requests_listed', { synchronize: false })
+@Index('requests_of_all', { synchronize: false })
 @Index('requests_ended', ['ended_at'], { where: 'ended_at IS NOT NULL' })
 export class RequestEntity {
   @PrimaryColumn('text') id: string;
@@ -11,6 +12,7 @@ export class RequestEntity {
   @Column('text') body_hash: string;
   @Column('text') type: string;
   @Column('text', { nullable: true }) source: string | null;
+  @Column('text', { nullable: true }) source_mailbox: string | null;
   @Column('text') target: string;
   @Column('text', { comment: 'Project and id of the target.' }) mailbox: string;
   @Column('text') correlation_id: string;

@@ -99,6 +99,12 @@ export function JsonField(options: FieldOptions): PropertyDecorator {
   return field(options, objectCheck, { type: 'object', additionalProperties: true }, { reads: 'json' });
 }
 
+/** Up to `max` free JSON values, kept as they were sent. */
+export function JsonListField(options: FieldOptions & { readonly max: number }): PropertyDecorator {
+  const schema = { type: 'array', maxItems: options.max, items: {} } as const;
+  return field(options, listCheck(options.max), schema, { reads: 'json' });
+}
+
 /** `min` (default 0) to `max` texts, each of 1 to `maxLength` characters; in a query string comma-separated or repeated. */
 export function TextListField(
   options: FieldOptions & { min?: number; max: number; maxLength: number; pattern?: RegExp },

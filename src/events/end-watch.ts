@@ -1,13 +1,13 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { EventRouter } from '../events/index.js';
 import { rowKey } from '../shared/ids.js';
+import { EventRouter } from './event-router.js';
 
-/** Ends of tasks, and of the workflows they belong to. */
-const ENDING = /^(task|workflow)\.(completed|failed|cancelled)$/;
+/** Ends of tasks, of the workflows they belong to, and of requests. */
+const ENDING = /^((task|workflow)\.(completed|failed|cancelled)|request\.(completed|timed_out))$/;
 
-/** Lets a request wait until a task, or a workflow, has ended, wherever it was ended: it listens to the log. */
+/** Lets a long poll wait until a task, a workflow or a request has ended, wherever it was ended: it listens to the log. */
 @Injectable()
-export class TaskWatch implements OnModuleInit {
+export class EndWatch implements OnModuleInit {
   private readonly watchers = new Map<string, Set<() => void>>();
 
   constructor(private readonly router: EventRouter) {}

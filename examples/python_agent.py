@@ -37,13 +37,13 @@ def connect():  # again after every reconnect
 @socket.on("event")
 def hear(event):
     kind, payload = event["event_type"], event["payload"]
-    print(kind, payload.get("task_id", payload.get("id", "")), flush=True)
+    print(kind, payload.get("task_id", payload.get("request_id", "")), flush=True)
     if kind == "task.assigned" and event["target_agent"] == ID:
         task = {key: payload["task"][key] for key in ("lease_token", "attempt")}
         say("report", task_id=payload["task"]["id"], status="in_progress", progress=50, **task)
         say("report", task_id=payload["task"]["id"], status="completed", output_data={"by": ID}, **task)
     elif kind == "request.created" and event["target_agent"] == ID:
-        say("respond", request_id=payload["id"], status="success", data={"echo": payload["data"]})
+        say("respond", request_id=payload["request_id"], status="success", data={"echo": payload["data"]})
     if event["target_agent"] == ID and not kind.startswith("task."):
         say("ack", cursor=event["cursor"])  # what was said to us is read
 

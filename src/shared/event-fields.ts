@@ -72,13 +72,10 @@ export const CANCELLED = {
 };
 
 export const REQUEST = {
-  id: text('The request.'),
+  request_id: text('The request.'),
   type: text('What is asked for.'),
+  status: choice('What it is now.', ['pending', 'answered', 'timed_out']),
   source: textOrNull('The agent that asks.'),
   target: text('The agent that is asked.'),
-};
-export const ENDED_REQUEST = {
-  ...REQUEST,
-  status: choice('What became of it.', ['answered', 'timed_out']),
-  response: { type: ['object', 'null'], description: 'As the target sent it.' },
+  project_id: PROJECT,
 };

@@ -1,7 +1,6 @@
 import {
   AGENT,
   CANCELLED,
-  ENDED_REQUEST,
   ERROR,
   INTRODUCTION,
   PROJECT,
@@ -171,12 +170,12 @@ export const EVENT_TYPES = {
   'request.completed': {
     about: 'A request was answered; it is in the mailbox of the source, too',
     topic: 'request.completed',
-    fields: ENDED_REQUEST,
+    fields: { ...REQUEST, response: { type: 'object', description: 'As the target sent it.' } },
   },
   'request.timed_out': {
     about: 'A request was not answered in time; it is in the mailbox of the source, too',
     topic: 'request.timed_out',
-    fields: ENDED_REQUEST,
+    fields: REQUEST,
   },
   'message.sent': {
     about: 'A message, in the mailbox of its target alone; its sender may have given it another type',

@@ -5,8 +5,10 @@ import { AgentEntity } from '../src/agents/persistence/agent.entity.js';
 import { ClientEntity } from '../src/auth/persistence/client.entity.js';
 import { SigningKeyEntity } from '../src/auth/persistence/signing-key.entity.js';
 import { IdempotencyKeyEntity } from '../src/platform/idempotency/idempotency-key.entity.js';
+import { DeliveryEntity } from '../src/events/persistence/delivery.entity.js';
 import { MailboxEntity } from '../src/events/persistence/mailbox.entity.js';
 import { MessageEntity } from '../src/events/persistence/message.entity.js';
+import { RelayCursorEntity } from '../src/events/persistence/relay-cursor.entity.js';
 import { RequestEntity } from '../src/events/persistence/request.entity.js';
 import { SubscriptionEntity } from '../src/events/persistence/subscription.entity.js';
 import { RouteEntity } from '../src/tasks/persistence/route.entity.js';
@@ -27,9 +29,11 @@ import { WorkflowStageEntity } from '../src/workflows/persistence/workflow-stage
 const ENTITIES = [
   AgentEntity,
   ClientEntity,
+  DeliveryEntity,
   IdempotencyKeyEntity,
   MailboxEntity,
   MessageEntity,
+  RelayCursorEntity,
   RequestEntity,
   RouteEntity,
   SigningKeyEntity,

@@ -6,6 +6,7 @@ import { TasksInFull1700000005040 } from './1700000005040-tasks-in-full.js';
 import { IdempotencyKeys1700000005050 } from './1700000005050-idempotency-keys.js';
 import { AgentsTalk1700000005060 } from './1700000005060-agents-talk.js';
 import { CredentialIds1700000005065 } from './1700000005065-credential-ids.js';
+import { Deliveries1700000005070 } from './1700000005070-deliveries.js';
 import { Retention1700000005040 } from './1700000005040-retention.js';
 
 /** Every migration, in order. */
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   IdempotencyKeys1700000005050,
   AgentsTalk1700000005060,
   CredentialIds1700000005065,
+  Deliveries1700000005070,
 ];

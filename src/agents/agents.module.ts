@@ -1,10 +1,11 @@
 import { Global, Module } from '@nestjs/common';
-import { Addressees } from '../events/index.js';
+import { Addressees, WebhookSecrets } from '../events/index.js';
 import { RegisteredAddressees } from './addressees.js';
 import { AgentAccess } from './agent-access.js';
 import { AgentDirectory } from './agent-directory.js';
 import { AgentListing } from './agent-listing.service.js';
 import { AgentPresence } from './agent-presence.js';
+import { AgentWebhookSecrets } from './agent-webhook-secrets.js';
 import { AgentsService } from './agents.service.js';
 import { HeartbeatCommands } from './heartbeat-commands.js';
 import { HeartbeatsService } from './heartbeats.service.js';
@@ -33,7 +34,8 @@ import { RegistrationsService } from './registrations.service.js';
     LivenessSweep,
     RegistrationsService,
     { provide: Addressees, useClass: RegisteredAddressees },
+    { provide: WebhookSecrets, useClass: AgentWebhookSecrets },
   ],
-  exports: [Addressees, AgentAccess, AgentDirectory, AgentPresence],
+  exports: [Addressees, AgentAccess, AgentDirectory, AgentPresence, WebhookSecrets],
 })
 export class AgentsModule {}

@@ -5,6 +5,8 @@ import { AckCommands } from './ack-commands.js';
 import { AddressBook } from './address-book.js';
 import { AnnouncementCommands } from './announcement-commands.js';
 import { AnnouncementsService } from './announcements.service.js';
+import { DeliveriesService } from './deliveries.service.js';
+import { DeliveryTry } from './delivery-try.js';
 import { EndWatch } from './end-watch.js';
 import { Envelopes } from './envelope.js';
 import { EventLog } from './event-log.js';
@@ -14,6 +16,7 @@ import { EventStreams } from './event-stream.js';
 import { AnnouncementsController } from './http/announcements.controller.js';
 import { AsyncApiController } from './http/asyncapi.controller.js';
 import { EventStreamController } from './http/event-stream.controller.js';
+import { DeliveriesController } from './http/deliveries.controller.js';
 import { EventsController } from './http/events.controller.js';
 import { MailboxController } from './http/mailbox.controller.js';
 import { SubscriptionsController } from './http/subscriptions.controller.js';
@@ -24,9 +27,12 @@ import { MailboxMessages } from './realtime/mailbox-messages.js';
 import { MessagesController } from './http/messages.controller.js';
 import { RequestsController } from './http/requests.controller.js';
 import { ResponsesController } from './http/responses.controller.js';
+import { DeliveryRetention } from './jobs/delivery-retention.sweep.js';
+import { DeliverySweep } from './jobs/delivery.sweep.js';
 import { MessageExpirySweep } from './jobs/message-expiry.sweep.js';
 import { RequestDeadlineSweep } from './jobs/request-deadline.sweep.js';
 import { TalkRetention } from './jobs/talk-retention.sweep.js';
+import { WebhookFanOut } from './jobs/webhook-fan-out.sweep.js';
 import { MessageCommands } from './message-commands.js';
 import { MessagesService } from './messages.service.js';
 import { PostedEvents } from './posted-events.js';
@@ -38,6 +44,7 @@ import { SocketServer } from './realtime/socket-server.js';
 import { SocketSubscriptions } from './realtime/subscriptions.js';
 import { TalkMessages } from './realtime/talk-messages.js';
 import { RequestCommands } from './request-commands.js';
+import { RequestEnds } from './request-ends.js';
 import { RequestReads } from './request-reads.service.js';
 import { RequestsService } from './requests.service.js';
 import { RouterCursor } from './router-cursor.js';
@@ -45,8 +52,8 @@ import { SubscriptionsService } from './subscriptions.service.js';
 import { Speakers } from './speakers.js';
 
 /**
- * Global: every feature to the right writes into the log's channels and brings messages of its own. `Addressees` come from
- * agents.
+ * Global: every feature to the right writes into the log's channels and brings messages of its own. `Addressees` and
+ * `WebhookSecrets` come from agents.
  */
 @Global()
 @Module({
@@ -54,6 +61,7 @@ import { Speakers } from './speakers.js';
   controllers: [
     AnnouncementsController,
     AsyncApiController,
+    DeliveriesController,
     EventsController,
     EventStreamController,
     MailboxController,
@@ -68,6 +76,10 @@ import { Speakers } from './speakers.js';
     AgentChannels,
     AnnouncementCommands,
     AnnouncementsService,
+    DeliveriesService,
+    DeliveryRetention,
+    DeliverySweep,
+    DeliveryTry,
     EndWatch,
     Envelopes,
     EventLog,
@@ -85,6 +97,7 @@ import { Speakers } from './speakers.js';
     Refresh,
     RequestCommands,
     RequestDeadlineSweep,
+    RequestEnds,
     RequestReads,
     RequestsService,
     SessionStreams,
@@ -95,6 +108,7 @@ import { Speakers } from './speakers.js';
     SubscriptionsService,
     TalkMessages,
     TalkRetention,
+    WebhookFanOut,
     { provide: EventCursor, useClass: RouterCursor },
   ],
   exports: [EndWatch, Envelopes, EventLog, EventRouter, Messages, EventCursor],

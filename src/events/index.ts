@@ -8,3 +8,4 @@ export { type Message, Messages } from './realtime/messages.js';
 export { type Alert, systemAlert } from './system-alert.js';
 export { openMailbox } from './persistence/mailbox-rows.js';
 export type { Session } from './realtime/session.js';
+export { type Signer, WebhookSecrets } from './webhook-secrets.port.js';

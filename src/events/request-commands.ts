@@ -13,12 +13,12 @@ import {
   type NewRequest,
 } from './domain/request.js';
 import {
-  endRequests,
   existingRequests,
   insertRequests,
   lockRequests,
   type RequestKey,
 } from './persistence/request-rows.js';
+import { RequestEnds } from './request-ends.js';
 import { recordEnd, requestCreated } from './request-events.js';
 
 interface CreateCommand {
@@ -56,6 +56,8 @@ export class RequestCommands implements BatchHandler<Command, RequestResult> {
     nameOf: ({ kind }: Command): string => kind,
     isEffect: ({ changed }: RequestResult): boolean => changed,
   };
+
+  constructor(private readonly ends: RequestEnds) {}
 
   load(commands: readonly Command[], mode: LockMode): Statement[] {
     const keys = [...new Map(commands.flatMap(rowsOf).map((key) => [nameOf(key), key])).values()];
@@ -101,7 +103,7 @@ export class RequestCommands implements BatchHandler<Command, RequestResult> {
       return now === undefined || now === request ? [] : [now];
     });
     if (made.length > 0) batch.write(insertRequests(made));
-    if (ended.length > 0) batch.write(endRequests(ended));
+    if (ended.length > 0) this.ends.write(batch, ended);
   }
 }
 

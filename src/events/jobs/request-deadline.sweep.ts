@@ -4,12 +4,8 @@ import { ServerPulse } from '../../platform/database/server-pulse.js';
 import { type Transaction, Transactor } from '../../platform/database/transactor.js';
 import { Sweeps } from '../../platform/sweeps/sweeps.js';
 import { type AgentRequest, decideRequest } from '../domain/request.js';
-import {
-  ANY_DUE_REQUEST,
-  CREDIT_REQUESTS,
-  endRequests,
-  LOCK_DUE_REQUESTS,
-} from '../persistence/request-rows.js';
+import { ANY_DUE_REQUEST, CREDIT_REQUESTS, LOCK_DUE_REQUESTS } from '../persistence/request-rows.js';
+import { RequestEnds } from '../request-ends.js';
 import { recordEnd } from '../request-events.js';
 
 const SWEEP_MS = 250;
@@ -23,6 +19,7 @@ export class RequestDeadlineSweep implements OnModuleInit {
     private readonly transactor: Transactor,
     private readonly sweeps: Sweeps,
     private readonly pulse: ServerPulse,
+    private readonly ends: RequestEnds,
   ) {}
 
   onModuleInit(): void {
@@ -42,7 +39,7 @@ export class RequestDeadlineSweep implements OnModuleInit {
     const due = await tx.query<AgentRequest>(LOCK_DUE_REQUESTS, [tx.now, PER_LOOK]);
     const ended = due.map((request) => decideRequest(request, { kind: 'time_out' }, tx.now));
     for (const request of ended) recordEnd(tx, request);
-    if (ended.length > 0) tx.write(endRequests(ended));
+    if (ended.length > 0) this.ends.write(tx, ended);
     return due.length === PER_LOOK;
   }
 }

@@ -155,12 +155,14 @@ describe('a message', () => {
   });
 
   it('that calls itself a fact moves nothing: no socket of another agent hears of it', async () => {
-    const victim = await TestSocket.connect(app.url, { token: target.token });
+    // Its own mailbox is empty: all that it hears, it hears by topics.
+    const bystander = await api.member({ project_id: 'p' });
+    const victim = await TestSocket.connect(app.url, { token: bystander.token });
     try {
       await victim.do('ready', { capacity: 1 });
       await victim.subscribe(['later']);
       const other = await api.member({ project_id: 'p' });
-      const payload = { task_id: 't', attempt: 1, assigned_agent: target.id };
+      const payload = { task_id: 't', attempt: 1, assigned_agent: bystander.id };
       for (const type of ['task.cancelled', 'task.assigned'])
         await send({ event_type: type, target_agent: other.id, payload }, sender.token);
       const { body: later } = await api.call('POST', '/publications', {

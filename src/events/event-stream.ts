@@ -46,7 +46,7 @@ export class EventStreams {
    * the router; this begins in the next turn, so that whoever opened the stream can tell about it before.
    */
   open(spec: StreamSpec, after: Cursor | undefined): OpenStream {
-    const stream = new Stream(spec, matcherOf(spec.selection, this.envelopes));
+    const stream = new Stream(spec);
     if (after === undefined) this.goLive(stream, this.router.reached);
     else
       this.replay(stream, after).catch(() => {
@@ -73,6 +73,7 @@ export class EventStreams {
     let from = pos;
     stream.reached = from;
     stream.begun = true;
+    const wants = matcherOf(stream.selection, this.envelopes);
     while (!stream.closed && from < this.router.reached) {
       // A slow reader may be overtaken by the retention.
       const overtaken = await this.log.resumeAt(from);
@@ -81,7 +82,7 @@ export class EventStreams {
       const upTo = this.router.reached;
       const { events, ended } = await this.log.page(stream.selection, from, upTo, PAGE);
       for (const event of events) {
-        stream.tell(event);
+        if (wants(event)) stream.tell(event);
         stream.reached = event.pos;
         await stream.spec.ready();
       }
@@ -112,16 +113,13 @@ class Stream implements Consumer {
   /** Told up to here. A cursor of another process, or of `GET /events`, may be ahead of this process's router. */
   reached = 0;
 
-  constructor(
-    readonly spec: StreamSpec,
-    private readonly wants: (event: LoggedEvent) => boolean,
-  ) {
+  constructor(readonly spec: StreamSpec) {
     this.selection = spec.selection;
   }
 
   /** An event of the past. */
   tell(event: LoggedEvent): void {
-    if (!this.closed && this.wants(event)) this.spec.event(event);
+    if (!this.closed) this.spec.event(event);
   }
 
   deliver(event: LoggedEvent): void {

@@ -117,6 +117,7 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
   private connect(socket: Socket, caller: Caller, wires: Wires): void {
     const auth: Record<string, unknown> = socket.handshake.auth;
     const options = { inBatches: auth['batch'] === true, after: cursorIn(auth) };
+    forgetHandshake(socket);
     const session = new Session(socket, caller, options, wires.of(socket.conn));
     const watch = this.callers.connected(caller, (reason) => session.close(reason));
     session.onRenew((renewed) => watch.renew(renewed));
@@ -133,6 +134,13 @@ export class SocketServer implements OnApplicationBootstrap, BeforeApplicationSh
     });
     this.sessions.opened(session);
   }
+}
+
+/** Nobody looks at it again, and with its request and its token it is a third of what an idle socket costs. */
+function forgetHandshake({ conn, handshake }: Socket): void {
+  Object.assign(handshake, { headers: {}, auth: {}, query: {} });
+  // As Socket.IO's page on memory usage has it; the property's type does not know.
+  Object.assign(conn, { request: null });
 }
 
 /** The cursor of the handshake, for subscriptions that name none. @throws DomainError VALIDATION_FAILED */

@@ -15,6 +15,8 @@ const CLOSING_MS = 1_000;
 /** The TCP connections below the WebSockets. */
 export class Wires {
   private readonly open = new Set<Duplex>();
+  /** What each connection began on. */
+  private readonly first = new WeakMap<Socket['conn'], Duplex>();
   /** Of connections that began with polling, by their id. */
   private readonly upgraded = new Map<string, Duplex>();
 
@@ -22,14 +24,15 @@ export class Wires {
   constructor(server: HttpServer, engine: Server['engine']) {
     server.on('upgrade', (request: IncomingMessage, wire: Duplex) => this.add(wire, request.url ?? ''));
     engine.on('connection', (conn: Socket['conn']) => {
+      this.first.set(conn, conn.request.socket);
       conn.once('close', () => {
         const wire = this.own(conn);
         setTimeout(() => wire?.destroy(), CLOSING_MS).unref();
       });
     });
     // All that the engine hands to the transport lies between these two, in one turn.
-    engine.on('flush', (conn: Socket['conn']) => this.below(conn).cork());
-    engine.on('drain', (conn: Socket['conn']) => this.below(conn).uncork());
+    engine.on('flush', (conn: Socket['conn']) => this.below(conn)?.cork());
+    engine.on('drain', (conn: Socket['conn']) => this.below(conn)?.uncork());
   }
 
   of(conn: Socket['conn']): Wire {
@@ -50,14 +53,14 @@ export class Wires {
     });
   }
 
-  private below(conn: Socket['conn']): Duplex {
-    return this.upgradedOf(conn) ?? conn.request.socket;
+  private below(conn: Socket['conn']): Duplex | undefined {
+    return this.upgradedOf(conn) ?? this.first.get(conn);
   }
 
   /** Undefined for one that polls: its client may use the same wire for other requests. */
   private own(conn: Socket['conn']): Duplex | undefined {
-    const first = conn.request.socket;
-    return this.upgradedOf(conn) ?? (this.open.has(first) ? first : undefined);
+    const first = this.first.get(conn);
+    return this.upgradedOf(conn) ?? (first !== undefined && this.open.has(first) ? first : undefined);
   }
 
   private upgradedOf(conn: Socket['conn']): Duplex | undefined {

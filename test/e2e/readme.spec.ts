@@ -54,6 +54,12 @@ describe('the README', () => {
           seq: index + 1,
         })),
       },
+      { event_type: 'message.sent', target_agent: 'agent-001', payload: { hello: 'world' } },
+      { cursor: expect.any(String) },
+      { request_id: expect.any(String), status: 'success', data: { points: 5 } },
+      { type: 'estimate', status: 'answered', response: { data: { points: 5 } } },
+      { event_type: 'message.published', topic: 'build.shop.finished' },
+      { items: [{ event_type: 'message.published', payload: { branch: 'main' } }] },
     ]);
   });
 

@@ -37,6 +37,7 @@ export class Deliveries1700000005070 implements MigrationInterface {
       COMMENT ON COLUMN deliveries.next_attempt_at IS 'While one is being tried: when another process may take it for lost.';
       CREATE INDEX deliveries_due ON deliveries (host, next_attempt_at) WHERE status = 'pending';
       CREATE INDEX deliveries_listed ON deliveries (project_id, created_at DESC, id DESC);
+      CREATE INDEX deliveries_of_agent ON deliveries (agent_id, agent_project, created_at DESC, id DESC);
       CREATE INDEX deliveries_by_age ON deliveries (created_at DESC, id DESC);
       CREATE INDEX deliveries_failed ON deliveries (created_at DESC, id DESC) WHERE status = 'failed';
       CREATE INDEX deliveries_of_request ON deliveries (request_id) WHERE request_id IS NOT NULL;

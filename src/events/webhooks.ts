@@ -1,5 +1,6 @@
 import type { LoggedEvent } from '../shared/domain-event.js';
 import type { TopicSelection } from './domain/selection.js';
+import { selectionOf } from './domain/subscription.js';
 import type { Envelopes } from './envelope.js';
 import type { WebhookRow } from './persistence/fan-out-rows.js';
 import { isFor } from './selection-matcher.js';
@@ -20,9 +21,8 @@ export class Webhooks {
     private readonly envelopes: Envelopes,
   ) {
     for (const webhook of rows) {
-      const { project_id: projectId, topics: patterns, filters: filter } = webhook;
-      const entry = { webhook, selection: { projectId, patterns, filter } };
-      for (const pattern of new Set(patterns)) this.topics.add(pattern, entry);
+      const entry = { webhook, selection: selectionOf(webhook) };
+      for (const pattern of new Set(entry.selection.patterns)) this.topics.add(pattern, entry);
     }
   }
 

@@ -5,6 +5,12 @@ import { until } from './wait-for.js';
 /** A delivery as `GET /deliveries/{id}` shows it. */
 export type Shown = Readonly<Record<string, unknown>>;
 
+interface Wanted {
+  readonly topics?: readonly string[];
+  readonly filters?: object;
+  readonly project?: string;
+}
+
 /** Deliveries as their routes show them, and what makes them. */
 export class DeliveriesApi {
   private constructor(readonly agents: AgentsApi) {}
@@ -13,22 +19,20 @@ export class DeliveriesApi {
     return new DeliveriesApi(await AgentsApi.of(app));
   }
 
-  /** A stored subscription with a webhook, of a project's events from now on. */
+  /** A stored subscription with a webhook, of all projects unless one is named. @returns its id */
   async subscribe(
-    member: Member,
+    { id: agentId, token }: Member,
     url: string,
-    { topics = ['#'], filters = {}, project = 'default' } = {},
+    { topics = ['#'], filters = {}, project }: Wanted = {},
   ): Promise<string> {
-    const id = this.agents.unique('subscription');
-    await this.agents.query(
-      `INSERT INTO subscriptions (id, project_id, agent_id, agent_project, topics, filters, webhook_url, from_pos, created_at)
-       SELECT $1, $2, $3, (SELECT project_id FROM agents WHERE id = $3), $4::text[], $5::json, $6, coalesce(max(pos), 0), clock_timestamp() FROM events`,
-      [id, project, member.id, topics, JSON.stringify(filters), url],
-    );
-    return id;
+    const named = project === undefined ? {} : { project_id: project };
+    const posted = { agent_id: agentId, topics, filters, webhook_url: url, ...named };
+    const { status, body } = await this.agents.call('POST', '/subscriptions', posted, token);
+    if (status !== 201) throw new Error(JSON.stringify(body));
+    return String(body['id']);
   }
 
-  /** Tells everybody something, with a task of its own type. @returns its event's type and the task's id */
+  /** Tells everybody something, with a task of its own type. @returns the task's id */
   async happen(type: string): Promise<string> {
     const { body } = await this.agents.call('POST', '/tasks', { type });
     return String(body['id']);

@@ -10,7 +10,7 @@ export interface Received {
   readonly body: string;
 }
 
-type Behaviour = (reply: ServerResponse, tries: number) => void;
+type Behaviour = (reply: ServerResponse, tries: number, received: Received) => void;
 
 /** A stranger's server that webhooks and callbacks are sent to; each path behaves as the test says, or answers 204. */
 export class Receiver {
@@ -25,9 +25,10 @@ export class Receiver {
       request.on('data', (chunk: string) => (body += chunk));
       request.on('end', () => {
         const path = request.url ?? '';
-        this.received.push({ path, at: Date.now(), headers: request.headers, body });
+        const received = { path, at: Date.now(), headers: request.headers, body };
+        this.received.push(received);
         const behave = this.behaviours.get(path) ?? ((answer) => answer.writeHead(204).end());
-        behave(reply, this.at(path).length);
+        behave(reply, this.at(path).length, received);
       });
     });
   }

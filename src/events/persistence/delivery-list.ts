@@ -13,6 +13,7 @@ export interface Delivery {
   readonly event_id: string | null;
   readonly webhook_id: string;
   readonly agent_id: string;
+  readonly agent_project: string;
   readonly url: string;
   readonly status: (typeof DELIVERY_STATUSES)[number];
   readonly attempt: number;
@@ -25,12 +26,15 @@ export interface Delivery {
   readonly delivered_at: string | null;
 }
 
-const COLUMNS = `d.id, d.project_id, d.kind, d.request_id, d.subscription_id, d.event_id, d.webhook_id, d.agent_id, d.url,
-  d.status, d.attempt, d.next_attempt_at, d.give_up_at, d.last_status, d.last_error, d.created_at, d.updated_at,
+const COLUMNS = `d.id, d.project_id, d.kind, d.request_id, d.subscription_id, d.event_id, d.webhook_id, d.agent_id,
+  d.agent_project, d.url, d.status, d.attempt, d.next_attempt_at, d.give_up_at, d.last_status, d.last_error, d.created_at, d.updated_at,
   d.delivered_at`;
 
 /** Which deliveries a list shows; what is left out does not filter. */
 export interface DeliveryFilter {
+  /** With `agent_project`: only what this agent's secret signs. */
+  readonly agent_id?: string | undefined;
+  readonly agent_project?: string | undefined;
   readonly status?: string | undefined;
   readonly kind?: string | undefined;
   readonly request_id?: string | undefined;
@@ -40,6 +44,8 @@ export interface DeliveryFilter {
 }
 
 const CONDITIONS = {
+  agent_id: 'd.agent_id = $',
+  agent_project: 'd.agent_project = $',
   status: 'd.status = $',
   kind: 'd.kind = $',
   request_id: 'd.request_id = $',
@@ -71,8 +77,8 @@ export function listDeliveries(
     const value: unknown = Reflect.get(filter, name);
     if (value === undefined) continue;
     // Written out, as an index holds those that failed alone.
-    if (value === 'failed') add(`${name} failed`, `d.status = 'failed' AND d.status = $`, value);
-    else add(name.replace('created_', '').slice(0, 7), condition, value);
+    if (value === 'failed') add(value, `d.status = 'failed' AND d.status = $`, value);
+    else add(name.replace('created_', ''), condition, value);
   }
   if (after !== undefined) {
     names.push('behind');

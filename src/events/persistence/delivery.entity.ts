@@ -4,6 +4,7 @@ import { timeColumn } from '../../platform/database/columns.js';
 @Entity('deliveries')
 @Index('deliveries_due', ['host', 'next_attempt_at'], { where: `status = 'pending'` })
 @Index('deliveries_listed', { synchronize: false })
+@Index('deliveries_of_agent', { synchronize: false })
 @Index('deliveries_by_age', { synchronize: false })
 @Index('deliveries_failed', { synchronize: false })
 @Index('deliveries_of_request', ['request_id'], { where: 'request_id IS NOT NULL' })

@@ -1,16 +1,10 @@
 import type { Statement } from '../../platform/database/statement.js';
 import { TRIED_HOURS } from '../domain/delivery.js';
-import type { EventFilter } from '../domain/event-filter.js';
+import type { StoredSubscription } from '../domain/subscription.js';
 import { hostOf } from './delivery-rows.js';
 
-/** A stored subscription that has a webhook. */
-export interface WebhookRow {
-  readonly id: string;
-  readonly project_id: string;
-  readonly topics: readonly string[];
-  readonly filters: EventFilter;
-  readonly from_pos: number;
-}
+/** A stored subscription that has a webhook, as far as matching needs it. */
+export type WebhookRow = Pick<StoredSubscription, 'id' | 'project_id' | 'topics' | 'filters' | 'from_pos'>;
 
 const ENABLED = 's.webhook_url IS NOT NULL AND s.disabled_at IS NULL';
 

@@ -67,6 +67,16 @@ it('A18: a hostile receiver gets every callback and webhook at least once, signe
     const tally = { good: 0, error: 0, silence: 0, reset: 0, redirect: 0 };
     let forged = 0;
     const accepted = new Map<string, number>();
+    let kills = 0;
+    let restarts = Promise.resolve();
+    const crash = (): void => {
+      kills += 1;
+      const dead = server.kill('SIGKILL');
+      restarts = restarts.then(async () => {
+        await dead;
+        server = await startServer({ env });
+      });
+    };
     const bodies = new Map<string, Set<string>>();
     const behave = (reply: ServerResponse, _tries: number, received: Received): void => {
       const id = String(received.headers['webhook-id']);
@@ -78,6 +88,8 @@ it('A18: a hostile receiver gets every callback and webhook at least once, signe
       }
       const kind = kindOf(next());
       tally[kind] += 1;
+      // In the middle of a try that goes well: nobody is there to note it.
+      if (kind === 'good' && kills < KILLS && tally.good > (kills * 2 * REQUESTS) / KILLS) crash();
       if (kind === 'good') {
         accepted.set(id, (accepted.get(id) ?? 0) + 1);
         reply.writeHead(200).end();
@@ -101,13 +113,6 @@ it('A18: a hostile receiver gets every callback and webhook at least once, signe
     );
     expect(subscribed.status).toBe(201);
 
-    const crashes = (async () => {
-      for (let kill = 1; kill <= KILLS; kill += 1) {
-        await until(() => tally.good >= (kill * 2 * REQUESTS) / (KILLS + 1), { within: WITHIN_MS });
-        await server.kill('SIGKILL');
-        server = await startServer({ env });
-      }
-    })();
     for (let i = 0; i < REQUESTS; i += 1) {
       const id = `req-${i}`;
       const asked = {
@@ -121,8 +126,6 @@ it('A18: a hostile receiver gets every callback and webhook at least once, signe
       const answer = { id: `resp-${i}`, status: 'success', data: { i }, errors: [] };
       expect((await insist('POST', `/requests/${id}/response`, answer, target.token)).status).toBe(200);
     }
-    await crashes;
-
     const ledger = async (): Promise<Record<string, unknown>[]> => {
       const { body } = await call('GET', '/deliveries?limit=200&status=delivered&project_id=p');
       return (body['items'] ?? []) as Record<string, unknown>[];
@@ -143,7 +146,7 @@ it('A18: a hostile receiver gets every callback and webhook at least once, signe
       'deliveries: callbacks / webhooks': `${deliveries.filter(({ kind }) => kind === 'callback').length} / ${deliveries.filter(({ kind }) => kind === 'webhook').length}`,
       'tries that arrived': arrived.length,
       answers: JSON.stringify(tally),
-      'server killed': KILLS,
+      'server killed': kills,
       'accepted by the receiver more than once': again,
       'signatures that do not verify': forged,
       'redirects followed': receiver.at(TRAP).length,
@@ -154,6 +157,9 @@ it('A18: a hostile receiver gets every callback and webhook at least once, signe
         .join('\n')}\n`,
     );
 
+    await restarts;
+    expect(kills).toBe(KILLS);
+    expect(again).toBeGreaterThan(0);
     expect(forged).toBe(0);
     expect(deliveries).toHaveLength(2 * REQUESTS);
     expect(deliveries.every(({ webhook_id: id }) => (accepted.get(String(id)) ?? 0) >= 1)).toBe(true);

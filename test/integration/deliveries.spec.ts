@@ -232,7 +232,7 @@ describe('a webhook', () => {
         `SELECT count(*)::int AS tried FROM deliveries WHERE url = $1 AND attempt > 0`,
         [url],
       );
-      expect(tried).toBe(4);
+      expect(tried).toBe(8);
     } finally {
       await api.agents.query('DELETE FROM deliveries WHERE url = $1', [url]);
       await api.agents.query('DELETE FROM subscriptions WHERE webhook_url = $1', [url]);

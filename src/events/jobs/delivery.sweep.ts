@@ -22,7 +22,7 @@ const QUEUE = 'deliveries';
 const SWEEP_MS = 1_000;
 /** Tries that one process has under way, and those of them to one host: a dead one takes all the patience of each. */
 const AT_ONCE = 64;
-const PER_HOST = 4;
+const PER_HOST = 8;
 
 /**
  * Tries what is due, at least once each, also after a `kill -9`: a try is written down before it is made, for as long as
@@ -37,7 +37,7 @@ export class DeliverySweep implements OnModuleInit, OnModuleDestroy {
   private readonly stop = new AbortController();
   private looking: Promise<void> | undefined;
   private lookAgain = false;
-  /** The last look found something, so there may be more: whoever ends makes the next. */
+  /** There may be more than the last look took: whoever ends makes the next. */
   private more = false;
   /** The host at which the last look had to end. */
   private place = '';
@@ -96,13 +96,16 @@ export class DeliverySweep implements OnModuleInit, OnModuleDestroy {
     this.lookAgain = false;
     const isFromStart = this.place === '';
     const room = AT_ONCE - this.running.size;
-    if (room <= 0 || this.stop.signal.aborted) return;
     const { hosts, left } = this.rooms.taken();
+    // What there was no room for is looked for when there is.
+    this.more = room <= 0 || left.includes(0);
+    if (room <= 0 || this.stop.signal.aborted) return;
     const due = await this.database.query<DueDelivery>(TAKE_DUE, [this.place, room, hosts, left, PER_HOST]);
-    this.more = due.length > 0;
+    this.more ||= due.length > 0;
     // Whoever was not reached is the first the next time.
     this.place = due.length < room ? '' : due.reduce((last, { host }) => (host > last ? host : last), '');
     if (due.length < room && !isFromStart) this.lookAgain = true;
+    if (due.length === 0) return;
     const secrets = await this.secrets.find(due.map(signerOf));
     for (const one of due) this.start(one, secrets.get(rowKey(one.agent_project, one.agent_id)));
   }

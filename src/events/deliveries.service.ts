@@ -12,7 +12,7 @@ import {
   listDeliveries,
   REDRIVE,
 } from './persistence/delivery-list.js';
-import { assertMaySpeakFor } from './speaker.js';
+import { assertMaySpeakFor } from './speakers.js';
 
 /** The ledger of what is sent to URLs that clients gave. */
 @Injectable()

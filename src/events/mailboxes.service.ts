@@ -6,17 +6,17 @@ import { notFound, validationFailed } from '../shared/domain-error.js';
 import { ANY_PROJECT, rowKey } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
 import { AckCommands } from './ack-commands.js';
+import { AddressBook } from './address-book.js';
 import { decodeCursor } from './domain/cursor.js';
 import { EventLog } from './event-log.js';
 import { type EventPage, EventPages } from './event-pages.service.js';
 import {
-  ADDRESSED_MAILBOX,
   FIND_MAILBOX,
   MAILBOX_PROJECTS,
   type MailboxKey,
   type MailboxRow,
 } from './persistence/mailbox-rows.js';
-import { assertMaySpeakFor } from './speaker.js';
+import { assertMaySpeakFor } from './speakers.js';
 
 /** A look into a mailbox. */
 export interface MailboxAsk {
@@ -36,6 +36,7 @@ export class Mailboxes {
     private readonly commands: AckCommands,
     private readonly pages: EventPages,
     private readonly log: EventLog,
+    private readonly addresses: AddressBook,
   ) {}
 
   /**
@@ -58,9 +59,7 @@ export class Mailboxes {
    */
   async addressed(projectId: string, agentId: string): Promise<MailboxKey> {
     if (projectId === ANY_PROJECT) return { agentId, projectId: await this.projectOf(projectId, agentId) };
-    const [row] = await this.database.query<MailboxRow>(ADDRESSED_MAILBOX, [agentId, projectId]);
-    if (row === undefined) throw notFound('agent', agentId);
-    return { agentId, projectId: row.project_id };
+    return this.addresses.find(projectId, agentId);
   }
 
   read(mailbox: MailboxRow, { after, ...ask }: MailboxAsk, patience: AbortSignal): Promise<EventPage> {

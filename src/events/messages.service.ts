@@ -3,6 +3,7 @@ import type { Caller } from '../auth/index.js';
 import { bodyHash } from '../platform/body-hash.js';
 import { Batcher } from '../platform/database/batcher.js';
 import { newId } from '../platform/new-id.js';
+import { rowKey } from '../shared/ids.js';
 import { AddressBook } from './address-book.js';
 import type { Envelope } from './envelope.js';
 import { MessageCommands } from './message-commands.js';
@@ -46,14 +47,14 @@ export class MessagesService {
   ): Promise<{ readonly envelope: Envelope; readonly created: boolean }> {
     const { event_type: eventType, target_agent: target, payload, ttl } = message;
     const chosen = message.id ?? newId();
-    const mailbox = await this.addresses.mailbox(projectId, target);
+    const addressed = await this.addresses.find(projectId, target);
     const speaker = await this.speakers.of(caller, projectId, message.source_agent);
     const row = {
       id: chosen,
       project_id: projectId,
       // Nobody can name a message before it has its id: who chose none is never compared.
       body_hash: message.id === undefined ? '' : bodyHash(message),
-      mailbox,
+      mailbox: rowKey(addressed.projectId, target),
       source_agent: speaker.agentId,
       source_mailbox: speaker.mailbox,
       target_agent: target,

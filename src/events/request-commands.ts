@@ -78,7 +78,10 @@ export class RequestCommands implements BatchHandler<Command, RequestResult> {
     const outcomes = commands.map((command): Outcome<RequestResult> => {
       const name = nameOf(keyOf(command));
       const stored = requests.get(name);
-      if (stored === undefined && exists.has(name)) return { busy: true };
+      const isBusy = stored === undefined && exists.has(name);
+      // What is made in this batch ends in another: of a row one statement writes the beginning, and one the end.
+      const isNew = stored !== undefined && !before.has(name);
+      if (isBusy || (isNew && command.kind === 'answer')) return { busy: true };
       try {
         const request =
           command.kind === 'create' ? create(command, stored, batch) : answer(command, stored, batch);

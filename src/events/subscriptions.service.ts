@@ -23,7 +23,7 @@ import {
   type SubscriptionFilter,
   subscriptionValues,
 } from './persistence/subscription-rows.js';
-import { assertMaySpeakFor } from './speaker.js';
+import { assertMaySpeakFor } from './speakers.js';
 
 /** Told with `rowKey` of the agent whose subscriptions changed. */
 export const SUBSCRIPTIONS_CHANGED = 'subscriptions';

@@ -350,6 +350,34 @@ describe('answering', () => {
   });
 });
 
+describe('a request that is answered while it is made', () => {
+  it('is made, then answered: what its end brings with it is not lost', async () => {
+    const { asker, coder } = await pair();
+    const ids = Array.from({ length: 20 }, () => api.unique('req'));
+    const answers = await Promise.all(
+      ids.map(async (id) => {
+        const callback = { callback_url: 'https://callbacks.example.com/' };
+        const asking = api.call(
+          'POST',
+          '/requests',
+          { id, type: 'x', target: coder.id, ...callback },
+          asker.token,
+        );
+        // It may come too early; its target has the id from elsewhere.
+        for (;;) {
+          const answer = await respond(id, {}, coder);
+          if (answer.status !== 404) return [(await asking).status, answer.status];
+        }
+      }),
+    );
+    expect(answers).toEqual(ids.map(() => [202, 200]));
+    const deliveries = await api.query(
+      `SELECT 1 FROM deliveries WHERE url LIKE 'https://callbacks.example.com/%'`,
+    );
+    expect(deliveries).toHaveLength(ids.length);
+  });
+});
+
 describe('requests in lists', () => {
   it('are found by state, agents, correlation and time, newest first, page by page, in one project or in all', async () => {
     const { asker, coder, ask } = await pair();

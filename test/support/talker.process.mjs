@@ -12,7 +12,8 @@ const ask = (name, body) => socket.timeout(10_000).emitWithAck(name, body);
 
 async function call(method, path, body) {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const answer = await fetch(`${url}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
+  const request = { method, headers };
+  const answer = await fetch(`${url}/api/v1${path}`, { ...request, body: JSON.stringify(body) });
   return { status: answer.status, body: await answer.json() };
 }
 

@@ -16,7 +16,7 @@ import { Rules } from '../../platform/http/rules.decorator.js';
 import { selectionOf, type StoredSubscription } from '../domain/subscription.js';
 import { EventLog } from '../event-log.js';
 import { type EventPage, EventPages } from '../event-pages.service.js';
-import { assertMaySpeakFor } from '../speaker.js';
+import { assertMaySpeakFor } from '../speakers.js';
 import { SubscriptionsService } from '../subscriptions.service.js';
 import { EventPageDto } from './events.dto.js';
 import {

@@ -35,15 +35,6 @@ export const FIND_MAILBOX: Sql = {
   text: 'SELECT m.agent_id, m.project_id, m.acked_pos FROM mailboxes m WHERE m.agent_id = $1 AND m.project_id = $2',
 };
 
-/** Whom a project means by an id: its own agent, else the one of every project. */
-export const ADDRESSED_MAILBOX: Sql = {
-  name: 'mailbox-addressed',
-  text: `
-    SELECT m.agent_id, m.project_id, m.acked_pos FROM mailboxes m
-    WHERE m.agent_id = $1 AND m.project_id IN ($2, '${ANY_PROJECT}')
-    ORDER BY m.project_id = '${ANY_PROJECT}' LIMIT 1`,
-};
-
 export const MAILBOX_PROJECTS: Sql = {
   name: 'mailbox-projects',
   text: 'SELECT m.project_id FROM mailboxes m WHERE m.agent_id = $1 ORDER BY m.project_id LIMIT 100',
@@ -89,8 +80,8 @@ function keysOf(keys: readonly MailboxKey[]): readonly unknown[] {
 }
 
 /** $1 agents, $2 the projects that mean them: the mailbox of the project's own, else that of `*`. */
-export const MAILBOXES_FOR = {
-  name: 'mailboxes-for',
+export const ADDRESSED_MAILBOXES = {
+  name: 'mailboxes-addressed',
   text: `
     SELECT k.project_id AS asked_project, m.agent_id, m.project_id
     FROM unnest($1::text[], $2::text[]) AS k(agent_id, project_id)
@@ -100,7 +91,7 @@ export const MAILBOXES_FOR = {
       ORDER BY b.project_id = '${ANY_PROJECT}' LIMIT 1) m`,
 };
 
-export interface MailboxForRow {
+export interface AddressedRow {
   readonly asked_project: string;
   readonly agent_id: string;
   readonly project_id: string;

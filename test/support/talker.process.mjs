@@ -34,7 +34,8 @@ async function hear(event) {
 
 setInterval(() => socket.connected && void ask('heartbeat', { status: 'active' }).catch(() => {}), 300);
 
-createInterface({ input: process.stdin }).on('line', async (line) => {
-  const { n, ask: name, method, path, body } = JSON.parse(line);
+createInterface({ input: process.stdin }).on('line', (line) => void obey(JSON.parse(line)));
+
+async function obey({ n, ask: name, method, path, body }) {
   say({ n, answer: await (name === undefined ? call(method, path, body) : ask(name, body)) });
-});
+}

@@ -101,5 +101,12 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
       ...ABOUT,
     },
   },
-  replay_complete: { type: 'object', properties: ABOUT },
+  replay_complete: {
+    type: 'object',
+    required: ['cursor'],
+    properties: {
+      cursor: { ...TEXT, description: 'All that is wanted up to here is told, however little that was.' },
+      ...ABOUT,
+    },
+  },
 };

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Database } from '../platform/database/database.js';
+import { JointRead } from '../platform/database/joint-read.js';
 import type { LoggedEvent } from '../shared/domain-event.js';
 import { encodeCursor, type Cursor } from './domain/cursor.js';
 import { reachOf, type Selection } from './domain/selection.js';
@@ -26,6 +27,13 @@ export interface Resumption {
   readonly gap: { readonly from: string; readonly to: string } | undefined;
 }
 
+interface Bounds {
+  /** Up to and with this position events are not kept any more. */
+  readonly start: number;
+  /** The position of the newest. */
+  readonly end: number;
+}
+
 /** Some events, in order: as many as were asked for, or fewer if they are large. */
 export interface LogPage {
   readonly events: readonly LoggedEvent[];
@@ -39,8 +47,15 @@ export interface LogPage {
 @Injectable()
 export class EventLog implements OnModuleInit {
   private epoch = '';
+  /** Readers that come back together, as after a restart, ask together. */
+  private readonly boundsOf: JointRead<'log', Bounds>;
 
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: Database) {
+    this.boundsOf = new JointRead(
+      (log) => log,
+      async () => new Map((await database.query<Bounds>(BOUNDS)).map((row) => ['log', row])),
+    );
+  }
 
   async onModuleInit(): Promise<void> {
     const made = randomBytes(6).toString('hex');
@@ -52,10 +67,8 @@ export class EventLog implements OnModuleInit {
     if (this.epoch === '') throw new Error('the log has no epoch');
   }
 
-  /** `start`: up to and with this position events are not kept any more. `end`: the position of the newest. */
-  async bounds(): Promise<{ readonly start: number; readonly end: number }> {
-    const [row] = await this.database.query<{ start: number; end: number }>(BOUNDS);
-    return row ?? { start: 0, end: 0 };
+  async bounds(): Promise<Bounds> {
+    return (await this.boundsOf.get('log')) ?? { start: 0, end: 0 };
   }
 
   /** The position of the newest event; 0 in a log that never had one. */

@@ -16,8 +16,8 @@ export interface StreamSpec {
   readonly selection: Selection;
   event(event: LoggedEvent): void;
   gap(gap: NonNullable<Resumption['gap']>): void;
-  /** The past is told; what follows is live. */
-  replayed(): void;
+  /** The past is told, up to a cursor, however little of it was wanted; what follows is live. */
+  replayed(cursor: string): void;
   /** The past cannot be read now; nothing follows. */
   broken(): void;
   /** Resolves when the reader can take more of the past. */
@@ -90,7 +90,7 @@ export class EventStreams {
       stream.reached = from;
     }
     if (stream.closed) return;
-    stream.spec.replayed();
+    stream.spec.replayed(this.log.cursor(from));
     // No wait lies between the last look at the router and this: nothing falls between.
     this.goLive(stream, from);
   }

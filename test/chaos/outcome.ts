@@ -1,5 +1,6 @@
 import type { Call } from './client.js';
-import type { LogEntry, TaskRow } from './history.js';
+import type { Envelope } from '../../src/events/index.js';
+import type { TaskRow } from './history.js';
 
 /** Some of the tasks that have not ended, or why nobody can tell. */
 export async function openTasks(call: Call): Promise<string[]> {
@@ -15,11 +16,12 @@ export async function openTasks(call: Call): Promise<string[]> {
   return open;
 }
 
-export async function readLog(call: Call): Promise<LogEntry[]> {
-  const log: LogEntry[] = [];
-  for (let after = ''; ;) {
+/** @param from cursor; default: the beginning */
+export async function readLog(call: Call, from?: string): Promise<Envelope[]> {
+  const log: Envelope[] = [];
+  for (let after = from === undefined ? '' : `&after=${from}`; ;) {
     const { body } = await call('GET', `/events?limit=200${after}`);
-    const page = body['items'] as LogEntry[];
+    const page = body['items'] as Envelope[];
     if (page.length === 0) return log;
     log.push(...page);
     after = `&after=${String(body['next_cursor'])}`;

@@ -297,7 +297,8 @@ export class World {
     return [...silent.map(({ id }) => `${id} is silent`), ...(await openTasks(this.ask))];
   }
 
-  private async tokenOf({
+  /** A token for the credentials of a client or an agent. */
+  async tokenOf({
     client_id: id,
     client_secret: secret,
   }: Readonly<Record<string, unknown>>): Promise<string> {

@@ -167,7 +167,7 @@ describe('a mailbox', () => {
       await ack(agent, first);
       const socket = await connect({ token: agent.token });
       await until(() => socket.bodiesOf('replay_complete').length === 1);
-      expect(socket.bodiesOf('replay_complete')).toEqual([{ mailbox: agent.id }]);
+      expect(socket.bodiesOf('replay_complete')).toEqual([{ mailbox: agent.id, cursor: expect.any(String) }]);
       expect(socket.ids).toEqual(ids.slice(1));
       const live = await write(agent, 2);
       await socket.has(5);

@@ -50,7 +50,9 @@ describe('replay over sockets', () => {
     expect(answer['cursor']).toBe(begin);
     await until(() => socket.bodiesOf('replay_complete').length === 1);
     expect(socket.ids).toEqual(past);
-    expect(socket.bodiesOf('replay_complete')).toEqual([{ subscription_id: answer['subscription_id'] }]);
+    expect(socket.bodiesOf('replay_complete')).toEqual([
+      { subscription_id: answer['subscription_id'], cursor: socket.events.at(-1)?.cursor },
+    ]);
     const live = await writeEvents(app, [{}]);
     await socket.has(4);
     expect(socket.ids).toEqual([...past, ...live]);

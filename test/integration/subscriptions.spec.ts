@@ -133,8 +133,8 @@ describe('stored subscriptions', () => {
     await until(() => replayed.bodiesOf('replay_complete').length === 2);
     expect(replayed.ids).toEqual([ids[0], ids[1], ids[3]]);
     expect(replayed.bodiesOf('replay_complete')).toEqual([
-      { subscription_ids: [expect.any(String), expect.any(String)] },
-      { mailbox: id },
+      { subscription_ids: [expect.any(String), expect.any(String)], cursor: expect.any(String) },
+      { mailbox: id, cursor: expect.any(String) },
     ]);
     // Both of its subscriptions want it, and it is told once.
     const [both] = await writeEvents(app, [{ projectId: project, type: 'ab' }]);

@@ -52,18 +52,21 @@ export class EventSource {
     if (response.closed) this.end();
   }
 
-  /** Where it begins: a reader that is told nothing resumes from here, too. */
+  /** Where it begins: a reader that is told nothing resumes from here. */
   begin(cursor: string): void {
-    this.write(`id: ${cursor}\n\n`);
+    this.write(markOf(cursor));
   }
 
   send(envelope: Envelope): void {
     this.enqueue(eventFrame(envelope));
   }
 
-  /** Comes after everything that waits. */
-  tell(name: 'gap' | 'replay_complete', body: object): void {
-    this.enqueue({ name, json: JSON.stringify(body) });
+  gap(gap: { readonly from: string; readonly to: string }): void {
+    this.enqueue({ name: 'gap', json: JSON.stringify(gap) });
+  }
+
+  replayed(cursor: string): void {
+    this.enqueue({ name: 'replay_complete', json: JSON.stringify({ cursor }), cursor });
   }
 
   /** Ends it, and says why if that is an error. What waits is not sent: the reader resumes from its cursor. */
@@ -131,9 +134,14 @@ export class EventSource {
 }
 
 function textOf(frame: Frame): string {
-  return frame.name === 'event'
-    ? `id: ${frame.cursor}\ndata: ${frame.json}\n\n`
-    : frameOf(frame.name, frame.json);
+  if (frame.name === 'event') return `id: ${frame.cursor}\ndata: ${frame.json}\n\n`;
+  const mark = frame.cursor === undefined ? '' : markOf(frame.cursor);
+  return frameOf(frame.name, frame.json) + mark;
+}
+
+/** Moves the `Last-Event-ID` of a reader, and tells it nothing. */
+function markOf(cursor: string): string {
+  return `id: ${cursor}\n\n`;
 }
 
 /** JSON holds no line breaks. */

@@ -74,8 +74,8 @@ export class EventStreamController {
       {
         selection,
         event: (event) => source.send(this.envelopes.of(event)),
-        gap: (gap) => source.tell('gap', gap),
-        replayed: () => source.tell('replay_complete', {}),
+        gap: (gap) => source.gap(gap),
+        replayed: (cursor) => source.replayed(cursor),
         broken: () => source.close(new DomainError('SERVICE_UNAVAILABLE', 'The log cannot be read now.')),
         ready: () => source.ready(),
       },

@@ -6,8 +6,15 @@ export interface EventFrame {
   readonly json: string;
 }
 
-/** What waits to be sent to a socket; `json` is its body. */
-export type Frame = EventFrame | { readonly name: 'gap' | 'replay_complete'; readonly json: string };
+interface ControlFrame {
+  readonly name: 'gap' | 'replay_complete';
+  readonly json: string;
+  /** All that is wanted up to here is told. */
+  readonly cursor?: string;
+}
+
+/** What waits to be sent to a reader; `json` is its body. */
+export type Frame = EventFrame | ControlFrame;
 
 interface Batch {
   readonly name: 'events';

@@ -58,8 +58,8 @@ export class SessionStreams {
       streams.replays += 1;
       this.holdMailbox(session);
     }
-    const stream = this.open(session, selection, name, after, () => {
-      if (announced) session.tell('replay_complete', name);
+    const stream = this.open(session, selection, name, after, (cursor) => {
+      if (announced) session.tell('replay_complete', { ...name, cursor });
       caughtUp();
     });
     const forget = session.onClose(() => stream.close());
@@ -100,8 +100,8 @@ export class SessionStreams {
   private resumeMailbox(session: Session): void {
     const { mailbox } = this.of(session);
     if (mailbox === undefined || !session.connected) return;
-    mailbox.stream = this.open(session, mailbox.selection, mailbox.name, mailbox.from, () => {
-      if (!mailbox.announced) session.tell('replay_complete', mailbox.name);
+    mailbox.stream = this.open(session, mailbox.selection, mailbox.name, mailbox.from, (cursor) => {
+      if (!mailbox.announced) session.tell('replay_complete', { ...mailbox.name, cursor });
       mailbox.announced = true;
     });
   }
@@ -111,7 +111,7 @@ export class SessionStreams {
     selection: Selection,
     name: object,
     after: Cursor | undefined,
-    replayed: () => void,
+    replayed: (cursor: string) => void,
   ): OpenStream {
     return this.streams.open(
       {

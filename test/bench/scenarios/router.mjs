@@ -1,6 +1,7 @@
 // Events through the router of one process, in memory: what an event costs does not depend on who does not want it.
 import { performance } from 'node:perf_hooks';
 
+const ROOT = new URL('../../../', import.meta.url);
 const SIZES = [100, 10_000, 100_000];
 /** Each event is for so many, however many others there are. */
 const LISTENERS = 2;
@@ -11,7 +12,7 @@ const ROUNDS = 4;
 const FLAT = 2;
 
 async function run(_bed, { times }) {
-  const { Audience } = await import('../../../dist/src/events/audience.js');
+  const { Audience } = await import(new URL('dist/src/events/audience.js', ROOT));
   measured(crowd(Audience, SIZES[0]), times);
   const rows = SIZES.map((size) => ({ name: `router-${size}`, ...measured(crowd(Audience, size), times) }));
   const [fewest, most] = [rows[0], rows.at(-1)];

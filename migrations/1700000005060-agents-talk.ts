@@ -65,7 +65,8 @@ export class AgentsTalk1700000005060 implements MigrationInterface {
       COMMENT ON COLUMN requests.mailbox IS 'Project and id of the target.';
       CREATE INDEX requests_due ON requests (deadline_at) WHERE status = 'pending';
       CREATE INDEX requests_listed ON requests (project_id, created_at DESC, id DESC);
-      CREATE INDEX requests_of_all ON requests (created_at DESC, id DESC, project_id DESC);
+      CREATE INDEX requests_of_all ON requests (created_at DESC, id DESC, project_id DESC) WHERE project_id <> '';
+      COMMENT ON INDEX requests_of_all IS 'Its condition keeps it to lists of all projects: those of one, which may be a small one, have their own.';
       CREATE INDEX requests_ended ON requests (ended_at) WHERE ended_at IS NOT NULL;
 
       CREATE TABLE subscriptions (

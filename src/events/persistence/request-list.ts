@@ -1,4 +1,4 @@
-import type { Sql, Statement } from '../../platform/database/statement.js';
+import type { Statement } from '../../platform/database/statement.js';
 import type { PageKey } from '../../platform/http/page.js';
 import { ANY_PROJECT } from '../../shared/ids.js';
 import type { AgentRequest, RequestStatus } from '../domain/request.js';
@@ -21,44 +21,30 @@ export interface RequestFilter {
  */
 const LOOKED_THROUGH = 20_000;
 
-const NEWEST_FIRST = 'ORDER BY r.created_at DESC, r.id DESC, r.project_id DESC';
-
-/** $1 project, $2/$3 created after/before, $4 to $6 key of the page before. */
-const source = (project: string): string => `
-  SELECT r.* FROM requests r
-  WHERE ${project} AND r.created_at > $2::timestamptz AND r.created_at < $3::timestamptz
-    AND (r.created_at, r.id, r.project_id) < ($4::timestamptz, $5::text, $6::text)
-  ${NEWEST_FIRST}`;
-const OF_PROJECT = source('r.project_id = $1');
-const OF_ALL = source(`$1::text = '${ANY_PROJECT}'`);
-
-const list = (rows: string): string => `
-  SELECT r.* FROM (${rows} LIMIT ${LOOKED_THROUGH}) r
-  WHERE ($7::text IS NULL OR r.status = $7) AND ($8::text IS NULL OR r.source = $8)
-    AND ($9::text IS NULL OR r.target = $9) AND ($10::text IS NULL OR r.correlation_id = $10)
-  ${NEWEST_FIRST} LIMIT $11`;
-const LIST_OF_PROJECT: Sql = { name: 'requests-list', text: list(OF_PROJECT) };
-const LIST_OF_ALL: Sql = { name: 'requests-list-all', text: list(OF_ALL) };
-
-const end = (rows: string): string =>
-  `SELECT r.id, r.project_id, r.created_at FROM (${rows} OFFSET ${LOOKED_THROUGH - 1} LIMIT 1) r`;
-const END_OF_PROJECT: Sql = { name: 'requests-list-end', text: end(OF_PROJECT) };
-const END_OF_ALL: Sql = { name: 'requests-list-all-end', text: end(OF_ALL) };
-
 /** Requests, newest first, from behind `after`. Rows: AgentRequest. */
 export function listRequests(filter: RequestFilter, after: PageKey | undefined, limit: number): Statement {
-  const { status, source: from, target, correlationId } = filter;
+  const scope = scopeOf(filter, after);
+  const wanted = new Conditions([...scope.values]);
+  wanted.add('status', filter.status, (value) => `r.status = ${value}`);
+  wanted.add('source', filter.source, (value) => `r.source = ${value}`);
+  wanted.add('target', filter.target, (value) => `r.target = ${value}`);
+  wanted.add('correlation', filter.correlationId, (value) => `r.correlation_id = ${value}`);
+  const where = wanted.conditions.length === 0 ? '' : `WHERE ${wanted.conditions.join(' AND ')}`;
   return {
-    ...(filter.projectId === ANY_PROJECT ? LIST_OF_ALL : LIST_OF_PROJECT),
-    values: [...scopeOf(filter, after), status, from, target, correlationId, limit],
+    // At most 63 characters, where Postgres cuts the name of a prepared statement.
+    name: ['requests', scope.name, ...wanted.names].join(' '),
+    text: `SELECT r.* FROM (${scope.text} LIMIT ${LOOKED_THROUGH}) r ${where} LIMIT ${wanted.value(limit)}`,
+    values: wanted.values,
   };
 }
 
-/** The row at which the look of {@link listRequests} had to end, if it had to. */
+/** The row at which the look of {@link listRequests} had to end, if it had to. Rows: ListedRow. */
 export function endOfLook(filter: RequestFilter, after: PageKey | undefined): Statement {
+  const { name, text, values } = scopeOf(filter, after);
   return {
-    ...(filter.projectId === ANY_PROJECT ? END_OF_ALL : END_OF_PROJECT),
-    values: scopeOf(filter, after),
+    name: `requests-end ${name}`,
+    text: `SELECT r.id, r.project_id, r.created_at FROM (${text} OFFSET ${LOOKED_THROUGH - 1} LIMIT 1) r`,
+    values,
   };
 }
 
@@ -69,9 +55,43 @@ export function pageKeyOf(request: ListedRow): PageKey {
   return { createdAt: request.created_at, id: `${request.id}/${request.project_id}` };
 }
 
-/** Never null: a plan for "from there or from the beginning" could not begin there. */
-function scopeOf(filter: RequestFilter, after: PageKey | undefined): unknown[] {
-  const [afterId = '', afterProject = ''] = after?.id.split('/') ?? [];
-  const { projectId, createdAfter = '-infinity', createdBefore = 'infinity' } = filter;
-  return [projectId, createdAfter, createdBefore, after?.createdAt ?? 'infinity', afterId, afterProject];
+/** What is looked through, along one of the two indexes that have this order. */
+function scopeOf(filter: RequestFilter, after: PageKey | undefined): Required<Statement> {
+  const [afterId, afterProject] = after?.id.split('/') ?? [];
+  const isOfAll = filter.projectId === ANY_PROJECT;
+  const scope = new Conditions([]);
+  if (isOfAll) scope.conditions.push(`r.project_id <> ''`);
+  else scope.add('one', filter.projectId, (value) => `r.project_id = ${value}`);
+  scope.add('since', filter.createdAfter, (value) => `r.created_at > ${value}::timestamptz`);
+  scope.add('until', filter.createdBefore, (value) => `r.created_at < ${value}::timestamptz`);
+  scope.add('from', after?.createdAt, (createdAt) => {
+    const key = `${createdAt}::timestamptz, ${scope.value(afterId)}::text`;
+    return isOfAll
+      ? `(r.created_at, r.id, r.project_id) < (${key}, ${scope.value(afterProject)}::text)`
+      : `(r.created_at, r.id) < (${key})`;
+  });
+  return {
+    name: scope.names.join(' '),
+    text: `SELECT r.* FROM requests r WHERE ${scope.conditions.join(' AND ')}
+      ORDER BY r.created_at DESC, r.id DESC${isOfAll ? ', r.project_id DESC' : ''}`,
+    values: scope.values,
+  };
+}
+
+/** Only what filters is in the text, so that the planner knows how much is left and which index has the order. */
+class Conditions {
+  readonly names: string[] = [];
+  readonly conditions: string[] = [];
+
+  constructor(readonly values: unknown[]) {}
+
+  add(name: string, value: string | undefined, condition: (value: string) => string): void {
+    if (value === undefined) return;
+    this.names.push(name);
+    this.conditions.push(condition(this.value(value)));
+  }
+
+  value(value: unknown): string {
+    return `$${this.values.push(value)}`;
+  }
 }

@@ -1,12 +1,14 @@
-/** $1 days, $2 rows. */
+/** The clock is read once, so that an index can be asked for what it says. */
+const daysAgo = (days: string): string => `(SELECT clock_timestamp() - make_interval(days => ${days}))`;
+
+/** $1 days, $2 rows. Rows are found by where they lie: a join would read the whole table. */
 export const DROP_REQUESTS = {
   name: 'requests-drop',
   text: `
-    WITH old AS (
-      SELECT r.id, r.project_id FROM requests r
-      WHERE r.ended_at IS NOT NULL AND r.ended_at < clock_timestamp() - make_interval(days => $1)
-      ORDER BY r.ended_at LIMIT $2 FOR UPDATE OF r SKIP LOCKED)
-    DELETE FROM requests r USING old WHERE r.id = old.id AND r.project_id = old.project_id RETURNING r.id`,
+    DELETE FROM requests r WHERE r.ctid = ANY (ARRAY(
+      SELECT o.ctid FROM requests o WHERE o.ended_at IS NOT NULL AND o.ended_at < ${daysAgo('$1')}
+      ORDER BY o.ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+    RETURNING r.id`,
 };
 
 /**
@@ -16,9 +18,8 @@ export const DROP_REQUESTS = {
 export const DROP_MESSAGES = {
   name: 'messages-drop',
   text: `
-    WITH old AS (
-      SELECT m.id, m.project_id FROM messages m
-      WHERE m.created_at < clock_timestamp() - make_interval(days => 2 * $1) AND m.expires_at IS NULL
-      ORDER BY m.created_at LIMIT $2 FOR UPDATE OF m SKIP LOCKED)
-    DELETE FROM messages m USING old WHERE m.id = old.id AND m.project_id = old.project_id RETURNING m.id`,
+    DELETE FROM messages m WHERE m.ctid = ANY (ARRAY(
+      SELECT o.ctid FROM messages o WHERE o.created_at < ${daysAgo('2 * $1')} AND o.expires_at IS NULL
+      ORDER BY o.created_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+    RETURNING m.id`,
 };

@@ -29,6 +29,15 @@ export const INTRODUCTION = {
   session_epoch: { type: 'integer', description: 'The session that began.' },
 };
 
+export const HEALTH = {
+  health: choice('What the last probes of its health_check_url came to.', [
+    'healthy',
+    'unhealthy',
+    'unknown',
+  ]),
+  health_reason: textOrNull('Why it is not healthy.'),
+};
+
 export const TASK = {
   task_id: text('The task.'),
   type: text('Its task type.'),

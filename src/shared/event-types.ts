@@ -2,6 +2,7 @@ import {
   AGENT,
   CANCELLED,
   ERROR,
+  HEALTH,
   INTRODUCTION,
   PROJECT,
   REASON,
@@ -37,7 +38,7 @@ export const EVENT_TYPES = {
     about: 'Agent was edited, or began a new session',
     topic: 'agent.{agent_type}.updated',
     fields: AGENT,
-    optional: { ...INTRODUCTION, changed: texts('The fields that were edited.') },
+    optional: { ...INTRODUCTION, ...HEALTH, changed: texts('The fields that were edited.') },
   },
   'agent.status_changed': {
     about: 'Agent status updated',

@@ -31,7 +31,7 @@ interface Probe {
 const TAKE_DUE = {
   name: 'agents-take-due-probes',
   text: `WITH due AS (
-      SELECT a.id, a.project_id FROM agents a WHERE a.probe_at <= clock_timestamp()
+      SELECT a.id, a.project_id FROM agents a WHERE a.probe_at <= (SELECT clock_timestamp())
       ORDER BY a.probe_at LIMIT $1 FOR UPDATE OF a SKIP LOCKED)
     UPDATE agents a SET probe_at = clock_timestamp() + make_interval(secs => $2::float8 * (0.9 + 0.2 * random())
       * CASE a.liveness WHEN 'offline' THEN ${OFFLINE_FACTOR} ELSE 1 END)

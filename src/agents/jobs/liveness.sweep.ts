@@ -19,7 +19,7 @@ const silent = (now: string, grace: string): string => `a.liveness <> 'offline' 
 
 const ANY_SILENT = {
   name: 'agents-any-silent',
-  text: `SELECT 1 AS found FROM agents a WHERE ${silent('clock_timestamp()', '$1')} LIMIT 1`,
+  text: `SELECT 1 AS found FROM agents a WHERE ${silent('(SELECT clock_timestamp())', '$1')} LIMIT 1`,
 };
 
 const LOCK_SILENT = {

@@ -10,7 +10,7 @@ const FORGET = {
   name: 'effects-forget',
   text: `
     DELETE FROM idempotency_keys k USING (
-      SELECT o.id FROM idempotency_keys o WHERE o.created_at < clock_timestamp() - make_interval(hours => $2::int)
+      SELECT o.id FROM idempotency_keys o WHERE o.created_at < (SELECT clock_timestamp()) - make_interval(hours => $2::int)
       ORDER BY o.created_at LIMIT $1 FOR UPDATE SKIP LOCKED) old
     WHERE k.id = old.id RETURNING 1`,
 };

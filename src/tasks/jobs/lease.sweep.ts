@@ -19,7 +19,7 @@ const DUE = {
   text: `
     SELECT t.*, a.lease_until AS holder_lease, a.session_epoch AS holder_epoch FROM tasks t
     LEFT JOIN agents a ON a.id = t.assigned_agent AND a.project_id = t.agent_project
-    WHERE t.status IN ('assigned', 'in_progress') AND t.check_at <= clock_timestamp() AND ${NO_OUTAGE}
+    WHERE t.status IN ('assigned', 'in_progress') AND t.check_at <= (SELECT clock_timestamp()) AND ${NO_OUTAGE}
     ORDER BY t.check_at LIMIT $1
     FOR UPDATE OF t SKIP LOCKED`,
 };

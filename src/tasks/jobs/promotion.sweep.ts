@@ -16,7 +16,7 @@ const PROMOTE = {
   text: `
     WITH n AS (
       SELECT t.id, t.project_id, t.route, t.rank, t.fairness_key, t.vtime, t.created_at, t.paused FROM tasks t
-      WHERE t.status = 'queued' AND NOT t.claimable AND t.available_at <= clock_timestamp()
+      WHERE t.status = 'queued' AND NOT t.claimable AND t.available_at <= (SELECT clock_timestamp())
       ORDER BY t.available_at LIMIT $1 FOR UPDATE SKIP LOCKED
     ), ${drawTurns('NOT n.paused')}
     UPDATE tasks t SET claimable = NOT t.paused, available_at = NULL, vtime = coalesce(turns.vtime, t.vtime),

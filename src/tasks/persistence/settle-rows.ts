@@ -11,7 +11,7 @@ export const SETTLE_UNSETTLED = {
   name: 'settle-unsettled',
   text: `
     SELECT t.id, t.project_id, t.parent_workflow_id FROM tasks t
-    WHERE NOT t.settled AND t.ended_at < clock_timestamp() - interval '1 second'
+    WHERE NOT t.settled AND t.ended_at < (SELECT clock_timestamp()) - interval '1 second'
     ORDER BY t.ended_at LIMIT $1`,
 };
 

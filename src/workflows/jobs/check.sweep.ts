@@ -16,7 +16,7 @@ const DUE = {
   name: 'workflow-check-sweep',
   text: `
     SELECT w.id, w.project_id AS "projectId" FROM workflows w
-    WHERE w.check_at <= clock_timestamp() AND ${NO_OUTAGE} ORDER BY w.check_at LIMIT $1`,
+    WHERE w.check_at <= (SELECT clock_timestamp()) AND ${NO_OUTAGE} ORDER BY w.check_at LIMIT $1`,
 };
 
 /** An outage of ours is nobody's fault: it is added to every deadline. */

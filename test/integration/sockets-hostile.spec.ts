@@ -106,19 +106,15 @@ describe('a hostile socket', () => {
   it('floods, and others are answered meanwhile', async () => {
     const socket = await connect();
     let [sent, answered] = [0, 0];
-    const flood = setInterval(() => {
+    const waits: number[] = [];
+    while (sent < FLOOD) {
       for (let n = 0; n < AT_ONCE; n += 1)
         socket.socket.emit('subscribe', { topics: [n] }, () => (answered += 1));
       sent += AT_ONCE;
-    }, 1);
-    const waits: number[] = [];
-    while (sent < FLOOD) {
       const since = performance.now();
       await honest.do('heartbeat', { status: 'active' });
       waits.push(performance.now() - since);
     }
-    clearInterval(flood);
-    expect(waits.length).toBeGreaterThan(1);
     expect(Math.max(...waits)).toBeLessThan(PATIENCE_MS);
     await until(() => answered === sent || socket.disconnected, { within: 30_000 });
   });

@@ -53,8 +53,31 @@ describe('a frame of an event', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (payload) => {
         const one = envelope(payload);
-        expect(packetOf(eventFrame(one))).toBe(`2${JSON.stringify(['event', one])}`);
+        expect(packetOf(eventFrame(one)).text).toBe(`2${JSON.stringify(['event', one])}`);
       }),
+    );
+  });
+
+  it('is made for the wire once, too', () => {
+    const one = eventFrame(envelope({}));
+    expect(packetOf(one)).toBe(packetOf(one));
+  });
+
+  // RFC 6455, section 5.2: the length in 7 bits, in 16 after a 126, in 64 after a 127.
+  it.each([
+    ['a short one', 125, [0x81, 125]],
+    ['one of 126 bytes', 126, [0x81, 126, 0, 126]],
+    ['the longest of 16 bits', 65_535, [0x81, 126, 0xff, 0xff]],
+    ['one byte more', 65_536, [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]],
+  ])('is one WebSocket frame: %s', (_name, bytes, head) => {
+    const around = '42["event",""]'.length;
+    const { text, options } = packetOf({
+      name: 'event',
+      cursor: 'k',
+      json: `"${'x'.repeat(bytes - around)}"`,
+    });
+    expect(Buffer.concat(options.wsPreEncodedFrame ?? [])).toEqual(
+      Buffer.concat([Buffer.from(head), Buffer.from(`4${text}`)]),
     );
   });
 });

@@ -51,7 +51,36 @@ export function inBatches(frames: readonly Frame[]): (Frame | Batch)[] {
   return all;
 }
 
-/** A frame as Socket.IO's protocol has it: an EVENT (2) of the main namespace, with one argument. */
-export function packetOf({ name, json }: Frame | Batch): string {
-  return `2["${name}",${json}]`;
+/** A packet as the transport takes it. */
+export interface Packet {
+  /** An EVENT (2) of Socket.IO's main namespace, with one argument. */
+  readonly text: string;
+  /** For WebSockets: the bytes that are written, so that they are not made again for each of them. */
+  readonly options: { readonly compress: false; readonly wsPreEncodedFrame?: readonly Buffer[] };
+}
+
+const UNENCODED: Packet['options'] = { compress: false };
+const packets = new WeakMap<EventFrame, Packet>();
+
+/** What is written for a frame; for an event it is made once, however many sockets it goes to. */
+export function packetOf(frame: Frame | Batch): Packet {
+  const known = frame.name === 'event' ? packets.get(frame) : undefined;
+  if (known !== undefined) return known;
+  const text = `2["${frame.name}",${frame.json}]`;
+  if (frame.name !== 'event') return { text, options: UNENCODED };
+  const packet: Packet = { text, options: { compress: false, wsPreEncodedFrame: [webSocketFrame(text)] } };
+  packets.set(frame, packet);
+  return packet;
+}
+
+/** A message (4) of Engine.IO, as one unmasked text frame (RFC 6455, section 5.2). */
+function webSocketFrame(text: string): Buffer {
+  const payload = Buffer.from(`4${text}`);
+  const { length } = payload;
+  const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10);
+  head[0] = 0x81;
+  head[1] = head.length === 2 ? length : head.length === 4 ? 126 : 127;
+  if (head.length === 4) head.writeUInt16BE(length, 2);
+  if (head.length === 10) head.writeBigUInt64BE(BigInt(length), 2);
+  return Buffer.concat([head, payload]);
 }

@@ -167,7 +167,8 @@ export class Session {
     for (const frame of this.options.inBatches ? inBatches(frames) : frames) {
       this.buffered += 1;
       this.bufferedSize += frame.json.length;
-      this.socket.conn.write(packetOf(frame));
+      const { text, options } = packetOf(frame);
+      this.socket.conn.write(text, options);
     }
     if (this.isLow()) for (const resolve of this.waiting.splice(0)) resolve();
   }

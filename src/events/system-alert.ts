@@ -1,10 +1,11 @@
 import { newId } from '../platform/new-id.js';
 import type { DomainEvent } from '../shared/domain-event.js';
+import type { SEVERITIES } from '../shared/words.js';
 
 /** What somebody should know who looks after the system. */
 export interface Alert {
   readonly projectId: string;
-  readonly severity: 'info' | 'warning' | 'critical';
+  readonly severity: (typeof SEVERITIES)[number];
   /** For people, with what to do about it. */
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;

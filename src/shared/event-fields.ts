@@ -1,4 +1,12 @@
 import { choice, type Schema, text, textOrNull, texts } from './schema.js';
+import {
+  AGENT_STATUSES,
+  HEALTHS,
+  PRIORITIES,
+  REQUEST_STATUSES,
+  TASK_STATUSES,
+  WORKFLOW_STATUSES,
+} from './words.js';
 
 // What the payloads of several types of events have in common.
 
@@ -11,7 +19,6 @@ export const ERROR: Schema = {
 };
 export const REASON = text('Why.');
 
-const AGENT_STATUSES = ['active', 'busy', 'draining', 'suspect', 'offline'];
 export const AGENT = {
   agent_id: text('The agent.'),
   type: text('Its agent type.'),
@@ -30,27 +37,15 @@ export const INTRODUCTION = {
 };
 
 export const HEALTH = {
-  health: choice('What the last probes of its health_check_url came to.', [
-    'healthy',
-    'unhealthy',
-    'unknown',
-  ]),
+  health: choice('What the last probes of its health_check_url came to.', HEALTHS),
   health_reason: textOrNull('Why it is not healthy.'),
 };
 
 export const TASK = {
   task_id: text('The task.'),
   type: text('Its task type.'),
-  status: choice('What it is now.', [
-    'blocked',
-    'queued',
-    'assigned',
-    'in_progress',
-    'completed',
-    'failed',
-    'cancelled',
-  ]),
-  priority: choice('As it was created, or edited.', ['low', 'normal', 'high', 'critical']),
+  status: choice('What it is now.', TASK_STATUSES),
+  priority: choice('As it was created, or edited.', PRIORITIES),
   progress: { type: ['number', 'null'], description: 'Per cent.' },
   attempt: { type: 'integer', description: 'Attempts so far, this one included.' },
   assigned_agent: textOrNull('Who holds it, or is the only one that may.'),
@@ -61,15 +56,7 @@ export const TASK = {
 export const WORKFLOW = {
   workflow_id: text('The workflow.'),
   name: text('Its name.'),
-  status: choice('What it is now.', [
-    'pending',
-    'running',
-    'paused',
-    'compensating',
-    'completed',
-    'failed',
-    'cancelled',
-  ]),
+  status: choice('What it is now.', WORKFLOW_STATUSES),
 };
 export const STAGE = {
   ...WORKFLOW,
@@ -83,7 +70,7 @@ export const CANCELLED = {
 export const REQUEST = {
   request_id: text('The request.'),
   type: text('What is asked for.'),
-  status: choice('What it is now.', ['pending', 'answered', 'timed_out']),
+  status: choice('What it is now.', REQUEST_STATUSES),
   source: textOrNull('The agent that asks.'),
   target: text('The agent that is asked.'),
   project_id: PROJECT,

@@ -12,6 +12,7 @@ import {
   WORKFLOW,
 } from './event-fields.js';
 import { choice, free, type Schema, text, textOrNull, texts, time } from './schema.js';
+import { SEVERITIES } from './words.js';
 
 /** A type of events: what it tells, on which topics, and what its payload holds. */
 export interface EventType {
@@ -205,7 +206,7 @@ export const EVENT_TYPES = {
     about: 'System-wide notification',
     topic: 'system.alerts',
     fields: {
-      severity: choice('How bad it is.', ['info', 'warning', 'critical']),
+      severity: choice('How bad it is.', SEVERITIES),
       message: text('For people, with what to do about it.'),
       details: { type: 'object', description: 'The facts.' },
     },

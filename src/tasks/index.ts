@@ -4,5 +4,5 @@ export { TaskWriter, type NewStageTask } from './task-writer.js';
 export { WorkflowTasks, type EndedTask } from './workflow-tasks.js';
 export { type TaskKey } from './persistence/task-rows.js';
 export { ParentWorkflows, type ParentWorkflow } from './parent-workflows.port.js';
-export { PRIORITIES, type Priority, type RetryPolicy, type Task, type TaskStatus } from './domain/task.js';
+export { type Priority, type RetryPolicy, type Task, type TaskStatus } from './domain/task.js';
 export { RetryPolicyDto } from './dto/create-task.dto.js';

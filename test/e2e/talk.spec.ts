@@ -3,26 +3,13 @@ import { createDatabase, type TestDatabase } from '../support/database.js';
 import { type ServerProcess, startServer } from '../support/processes.js';
 import { Talker } from '../support/talkers.js';
 import { until } from '../support/wait-for.js';
+import { MESSAGE } from '../support/seed.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
 const SECRET = 'the-admin-of-the-tests';
 
 // What the seed prints; its [...] and {...} filled in.
-const MESSAGE = {
-  id: 'msg-001',
-  timestamp: '2025-01-15T12:00:00Z',
-  event_type: 'task.progress',
-  source_agent: 'agent-001',
-  target_agent: 'orchestrator-001',
-  correlation_id: 'workflow-123',
-  payload: {
-    task_id: 'task-001',
-    progress: 75,
-    status: 'in_progress',
-    details: { current_operation: 'generating_tests', files_processed: 45, estimated_remaining_time: 120 },
-  },
-};
 const REQUEST = {
   id: 'req-001',
   type: 'generate_code',

@@ -4,7 +4,7 @@ import { AgentsApi, type Answer, codeOf, idsOf, type Member } from '../support/a
 import { startApp, type TestApp } from '../support/app.js';
 import { TestEventSource } from '../support/event-source.js';
 import { writeEvents } from '../support/log-writes.js';
-import { type Handshake, TestSocket } from '../support/sockets.js';
+import { type Handshake, OpenSockets, TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
 interface Owner extends Member {
@@ -14,22 +14,16 @@ interface Owner extends Member {
 describe('a mailbox', () => {
   let app: TestApp;
   let api: AgentsApi;
-  const open: TestSocket[] = [];
+  const sockets = new OpenSockets();
 
   beforeAll(async () => {
     app = await startApp();
     api = await AgentsApi.of(app);
   });
-  afterEach(() => {
-    for (const socket of open.splice(0)) socket.close();
-  });
+  afterEach(() => sockets.closeAll());
   afterAll(() => app.close());
 
-  async function connect(auth: Handshake): Promise<TestSocket> {
-    const socket = await TestSocket.connect(app.url, auth);
-    open.push(socket);
-    return socket;
-  }
+  const connect = (auth: Handshake): Promise<TestSocket> => sockets.connect(app.url, auth);
 
   async function owner(project = api.unique('p')): Promise<Owner> {
     return { ...(await api.member(project === '*' ? {} : { project_id: project })), project };

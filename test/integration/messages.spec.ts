@@ -5,6 +5,7 @@ import { startApp, type TestApp } from '../support/app.js';
 import { assertKnownEvents } from '../support/known-events.js';
 import { TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
+import { MESSAGE } from '../support/seed.js';
 
 let app: TestApp;
 let api: AgentsApi;
@@ -50,29 +51,11 @@ describe('a message', () => {
   it('of the seed is taken as printed, and answered with the envelope', async () => {
     await api.register({ id: 'agent-001', type: 'code_generation' });
     await api.register({ id: 'orchestrator-001', type: 'orchestrator' });
-    const message = {
-      id: 'msg-001',
-      timestamp: '2025-01-15T12:00:00Z',
-      event_type: 'task.progress',
-      source_agent: 'agent-001',
-      target_agent: 'orchestrator-001',
-      correlation_id: 'workflow-123',
-      payload: {
-        task_id: 'task-001',
-        progress: 75,
-        status: 'in_progress',
-        details: {
-          current_operation: 'generating_tests',
-          files_processed: 45,
-          estimated_remaining_time: 120,
-        },
-      },
-    };
     const before = Date.now() - 1_000;
-    const { status, body } = await send(message);
+    const { status, body } = await send(MESSAGE);
     expect(status).toBe(202);
     expect(body).toEqual({
-      ...message,
+      ...MESSAGE,
       timestamp: expect.any(String),
       topic: 'task.progress',
       project_id: 'default',
@@ -81,9 +64,9 @@ describe('a message', () => {
     });
     expect(Date.parse(String(body['timestamp']))).toBeGreaterThan(before);
     expect(await mailboxOf('*', 'orchestrator-001')).toEqual([{ id: 'msg-001', type: 'task.progress' }]);
-    const again = await send({ ...message, timestamp: '2025-01-15T12:00:01Z' });
+    const again = await send({ ...MESSAGE, timestamp: '2025-01-15T12:00:01Z' });
     expect([again.status, again.body]).toEqual([200, body]);
-    expect(refused(await send({ ...message, payload: {} }))).toEqual([409, 'CONFLICT']);
+    expect(refused(await send({ ...MESSAGE, payload: {} }))).toEqual([409, 'CONFLICT']);
   });
 
   it('needs nothing but its target', async () => {

@@ -4,7 +4,7 @@ import { AgentsApi, type Member } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { writeEvents } from '../support/log-writes.js';
 import { tokenUntil } from '../support/short-tokens.js';
-import { TestSocket } from '../support/sockets.js';
+import { OpenSockets, TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
 /** Messages of a flood, and how many of them come at once: each time more than a client may have unanswered. */
@@ -20,7 +20,7 @@ describe('a hostile socket', () => {
   let victim: Member;
   let attacker: Member;
   let honest: TestSocket;
-  const open: TestSocket[] = [];
+  const sockets = new OpenSockets();
 
   beforeAll(async () => {
     app = await startApp();
@@ -38,18 +38,14 @@ describe('a hostile socket', () => {
     await honest.has(before + 1);
     const isServed = honest.ids.at(-1) === id && performance.now() - since < PATIENCE_MS;
     if (!isServed) throw new Error('the honest socket is not served');
-    for (const socket of open.splice(0)) socket.close();
+    sockets.closeAll();
   });
   afterAll(async () => {
     honest.close();
     await app.close();
   });
 
-  async function connect(token = attacker.token): Promise<TestSocket> {
-    const socket = await TestSocket.connect(app.url, { token });
-    open.push(socket);
-    return socket;
-  }
+  const connect = (token = attacker.token): Promise<TestSocket> => sockets.connect(app.url, { token });
 
   it('is told nothing of a foreign project, whatever it subscribes to', async () => {
     const begin = (await api.call('GET', '/events?limit=1')).headers['x-event-cursor'];

@@ -3,7 +3,7 @@ import { EventLog } from '../../src/events/index.js';
 import { AgentsApi } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { writeEvents } from '../support/log-writes.js';
-import { type Handshake, TestSocket } from '../support/sockets.js';
+import { type Handshake, OpenSockets, TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
 /** Of what is sent first, so that the buffers of both kernels fill up. */
@@ -13,23 +13,18 @@ describe('replay over sockets', () => {
   let app: TestApp;
   let api: AgentsApi;
   let reader: string;
-  const open: TestSocket[] = [];
+  const sockets = new OpenSockets();
 
   beforeAll(async () => {
     app = await startApp();
     api = await AgentsApi.of(app);
     reader = await api.client('p', 'events:read');
   });
-  afterEach(() => {
-    for (const socket of open.splice(0)) socket.close();
-  });
+  afterEach(() => sockets.closeAll());
   afterAll(() => app.close());
 
-  async function connect(auth: Handshake = {}, url = app.url): Promise<TestSocket> {
-    const socket = await TestSocket.connect(url, { token: reader, ...auth });
-    open.push(socket);
-    return socket;
-  }
+  const connect = (auth: Handshake = {}, url = app.url): Promise<TestSocket> =>
+    sockets.connect(url, { token: reader, ...auth });
 
   async function end(): Promise<string> {
     const log = app.app.get(EventLog, { strict: false });

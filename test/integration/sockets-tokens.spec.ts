@@ -4,28 +4,22 @@ import { AgentsApi } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { writeEvents } from '../support/log-writes.js';
 import { tokenUntil } from '../support/short-tokens.js';
-import { refusalOf, TestSocket } from '../support/sockets.js';
+import { OpenSockets, refusalOf, TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
 describe('the token of an open socket', () => {
   let app: TestApp;
   let api: AgentsApi;
-  const open: TestSocket[] = [];
+  const sockets = new OpenSockets();
 
   beforeAll(async () => {
     app = await startApp();
     api = await AgentsApi.of(app);
   });
-  afterEach(() => {
-    for (const socket of open.splice(0)) socket.close();
-  });
+  afterEach(() => sockets.closeAll());
   afterAll(() => app.close());
 
-  async function connect(token: string): Promise<TestSocket> {
-    const socket = await TestSocket.connect(app.url, { token });
-    open.push(socket);
-    return socket;
-  }
+  const connect = (token: string): Promise<TestSocket> => sockets.connect(app.url, { token });
 
   interface Client {
     readonly id: string;
@@ -128,11 +122,11 @@ describe('the token of an open socket', () => {
   describe('is revoked', () => {
     it('when its client is deleted: all its sockets end within five seconds, and no other does', async () => {
       const [one, two] = [await client(), await client()];
-      const sockets = await Promise.all(Array.from({ length: 50 }, () => connect(one.token)));
+      const its = await Promise.all(Array.from({ length: 50 }, () => connect(one.token)));
       const other = await connect(two.token);
       await api.call('DELETE', `/auth/clients/${one.id}`);
-      await until(() => sockets.every((socket) => socket.disconnected !== undefined), { within: 5_000 });
-      for (const socket of sockets)
+      await until(() => its.every((socket) => socket.disconnected !== undefined), { within: 5_000 });
+      for (const socket of its)
         expect(socket.bodiesOf('error')).toMatchObject([{ error: { code: 'AUTHENTICATION_FAILED' } }]);
       expect(await refusalOf(TestSocket.connect(app.url, { token: one.token }))).toMatchObject({
         code: 'AUTHENTICATION_FAILED',

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Envelope } from '../../src/events/index.js';
 import { AgentsApi, idsOf, type Member } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
-import { TestSocket } from '../support/sockets.js';
+import { OpenSockets, TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
 interface Item {
@@ -15,22 +15,17 @@ interface Item {
 describe('work over sockets', () => {
   let app: TestApp;
   let api: AgentsApi;
-  const open: TestSocket[] = [];
+  const sockets = new OpenSockets();
 
   beforeAll(async () => {
     app = await startApp();
     api = await AgentsApi.of(app);
   });
-  afterEach(() => {
-    for (const socket of open.splice(0)) socket.close();
-  });
+  afterEach(() => sockets.closeAll());
   afterAll(() => app.close());
 
-  async function connect(token: string, more: object = {}): Promise<TestSocket> {
-    const socket = await TestSocket.connect(app.url, { token, ...more });
-    open.push(socket);
-    return socket;
-  }
+  const connect = (token: string, more: object = {}): Promise<TestSocket> =>
+    sockets.connect(app.url, { token, ...more });
 
   async function task(member: Member, more: object = {}): Promise<string> {
     const { status, body } = await api.call('POST', '/tasks', { type: member.type, ...more });
@@ -236,8 +231,8 @@ describe('work over sockets', () => {
     const members = await Promise.all(
       [1, 2, 3].map(() => api.member({ type, configuration: { max_concurrent_tasks: 4 } })),
     );
-    const sockets = await Promise.all(members.map((member) => connect(member.token)));
-    for (const socket of sockets) {
+    const crowd = await Promise.all(members.map((member) => connect(member.token)));
+    for (const socket of crowd) {
       const seen = new Set<string>();
       socket.socket.on('event', (envelope: Envelope) => {
         const item = itemOf(envelope);
@@ -253,7 +248,7 @@ describe('work over sockets', () => {
     const done = (): Promise<unknown[]> =>
       api.query("SELECT id FROM tasks WHERE type = $1 AND status = 'completed' AND attempt = 1", [type]);
     await until(async () => (await done()).length === 60, { within: 30_000 });
-    const dealt = sockets.flatMap(pushed).map((item) => item.id);
+    const dealt = crowd.flatMap(pushed).map((item) => item.id);
     expect(dealt).toHaveLength(60);
     expect(new Set<unknown>(dealt)).toEqual(
       new Set(idsOf(await api.call('GET', `/tasks?type=${type}&limit=200`))),

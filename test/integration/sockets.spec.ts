@@ -6,7 +6,7 @@ import { AgentsApi } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { writeEvents } from '../support/log-writes.js';
 import { tokenUntil } from '../support/short-tokens.js';
-import { type Handshake, refusalOf, TestSocket } from '../support/sockets.js';
+import { type Handshake, OpenSockets, refusalOf, TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
 const ERROR = {
@@ -21,23 +21,18 @@ describe('sockets', () => {
   let app: TestApp;
   let api: AgentsApi;
   let reader: string;
-  const open: TestSocket[] = [];
+  const sockets = new OpenSockets();
 
   beforeAll(async () => {
     app = await startApp();
     api = await AgentsApi.of(app);
     reader = await api.client('p', 'events:read');
   });
-  afterEach(() => {
-    for (const socket of open.splice(0)) socket.close();
-  });
+  afterEach(() => sockets.closeAll());
   afterAll(() => app.close());
 
-  async function connect(auth: Handshake = {}, ...transports: string[]): Promise<TestSocket> {
-    const socket = await TestSocket.connect(app.url, { token: reader, ...auth }, transports);
-    open.push(socket);
-    return socket;
-  }
+  const connect = (auth: Handshake = {}, ...transports: string[]): Promise<TestSocket> =>
+    sockets.connect(app.url, { token: reader, ...auth }, transports);
 
   /** What the socket has been told once everything written so far has been delivered. */
   async function settled(socket: TestSocket): Promise<string[]> {

@@ -3,7 +3,7 @@ import { AgentsApi, type Answer, codeOf, idsOf, type Member } from '../support/a
 import { startApp, type TestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { writeEvents } from '../support/log-writes.js';
-import { type Handshake, TestSocket } from '../support/sockets.js';
+import { type Handshake, OpenSockets, TestSocket } from '../support/sockets.js';
 import { until } from '../support/wait-for.js';
 
 /** The seed's, as it is printed there. */
@@ -18,7 +18,7 @@ describe('stored subscriptions', () => {
   let app: TestApp;
   let other: TestApp;
   let api: AgentsApi;
-  const open: TestSocket[] = [];
+  const sockets = new OpenSockets();
 
   beforeAll(async () => {
     database = await createDatabase();
@@ -27,20 +27,14 @@ describe('stored subscriptions', () => {
     [app, other] = await Promise.all([startApp({ database, env }), startApp({ database, env })]);
     api = await AgentsApi.of(app);
   });
-  afterEach(() => {
-    for (const socket of open.splice(0)) socket.close();
-  });
+  afterEach(() => sockets.closeAll());
   afterAll(async () => {
     await other.close();
     await app.close();
     await database.drop();
   });
 
-  async function connect(auth: Handshake, url = app.url): Promise<TestSocket> {
-    const socket = await TestSocket.connect(url, auth);
-    open.push(socket);
-    return socket;
-  }
+  const connect = (auth: Handshake, url = app.url): Promise<TestSocket> => sockets.connect(url, auth);
 
   const subscribe = (body: object, token?: string): Promise<Answer> =>
     api.call('POST', '/subscriptions', body, token);

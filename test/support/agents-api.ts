@@ -105,3 +105,16 @@ export const codeOf = (answer: Answer): unknown =>
   (answer.body['error'] as { code?: unknown } | undefined)?.code;
 export const idsOf = (answer: Answer): unknown[] =>
   (answer.body['items'] as { id: string }[]).map(({ id }) => id);
+
+/** What a refusal says: its code, and each path with what is wrong there. */
+export function refusalOf({ status, body }: Answer): unknown {
+  const { code, details } = body['error'] as {
+    code: string;
+    details: { errors?: { path: string; message: string }[] };
+  };
+  return [
+    status,
+    code,
+    Object.fromEntries((details.errors ?? []).map(({ path, message }) => [path, message])),
+  ];
+}

@@ -107,3 +107,19 @@ export async function refusalOf(connecting: Promise<TestSocket>): Promise<Readon
   socket.close();
   throw new Error('it was let in');
 }
+
+/** The sockets that a spec has opened: `closeAll` is for its `afterEach`. */
+export class OpenSockets {
+  private readonly open: TestSocket[] = [];
+
+  /** As {@link TestSocket.connect}. */
+  async connect(...to: Parameters<typeof TestSocket.connect>): Promise<TestSocket> {
+    const socket = await TestSocket.connect(...to);
+    this.open.push(socket);
+    return socket;
+  }
+
+  closeAll(): void {
+    for (const socket of this.open.splice(0)) socket.close();
+  }
+}

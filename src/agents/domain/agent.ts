@@ -1,11 +1,10 @@
+import type { AGENT_STATUSES, HEALTHS } from '../../shared/words.js';
 export type Liveness = 'active' | 'suspect' | 'offline';
-
-export const AGENT_STATUSES = ['active', 'busy', 'draining', 'suspect', 'offline'] as const;
 
 /** What clients see: `draining` hides the liveness, `busy` is an active agent that holds as much as it may. */
 export type AgentStatus = (typeof AGENT_STATUSES)[number];
 
-export type Health = 'healthy' | 'unhealthy' | 'unknown';
+export type Health = (typeof HEALTHS)[number];
 
 /** What of an agent decides whether and which work it gets. Times are ISO 8601 of the database's clock. */
 export interface AgentRow {

@@ -6,7 +6,8 @@ import {
   TextListField,
   TimeField,
 } from '../../platform/http/fields.js';
-import { AGENT_STATUSES, type AgentStatus } from '../domain/agent.js';
+import { AGENT_STATUSES } from '../../shared/words.js';
+import type { AgentStatus } from '../domain/agent.js';
 
 export class HeartbeatAnswerDto {
   @IdField({ about: 'The agent.', example: 'agent-001' })

@@ -9,7 +9,8 @@ import {
   TimeField,
 } from '../../platform/http/fields.js';
 import { ListQuery } from '../../platform/http/list-query.dto.js';
-import { AGENT_STATUSES, type AgentStatus, type Health } from '../domain/agent.js';
+import { AGENT_STATUSES, HEALTHS } from '../../shared/words.js';
+import type { AgentStatus, Health } from '../domain/agent.js';
 import { AgentCredentialsDto } from './agent-answers.dto.js';
 
 /** An agent as it is answered (CONTRACT §3). */
@@ -59,7 +60,7 @@ export class AgentDto {
 
   @ChoiceField({
     about: 'What its health check says; it withholds no work.',
-    values: ['healthy', 'unhealthy', 'unknown'],
+    values: HEALTHS,
     example: 'unknown',
   })
   health: Health;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { REQUEST_STATUSES } from '../../shared/words.js';
 import {
   type AgentRequest,
   type AgentResponse,
@@ -8,7 +9,6 @@ import {
   decideRequest,
   isAbsoluteCallback,
   type NewRequest,
-  REQUEST_STATUSES,
   REQUEST_TRANSITIONS,
   type RequestCommand,
   type RequestStatus,

@@ -1,7 +1,7 @@
 import { DomainError, invalidTransition, validationFailed } from '../../shared/domain-error.js';
 import { isWebUrl } from '../../shared/web-url.js';
+import type { REQUEST_STATUSES } from '../../shared/words.js';
 
-export const REQUEST_STATUSES = ['pending', 'answered', 'timed_out'] as const;
 export type RequestStatus = (typeof REQUEST_STATUSES)[number];
 
 export const RESPONSE_STATUSES = ['success', 'error'] as const;

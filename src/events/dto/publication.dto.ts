@@ -1,4 +1,5 @@
 import { ChoiceField, IdField, JsonField, TextField } from '../../platform/http/fields.js';
+import { SEVERITIES } from '../../shared/words.js';
 import { TOPIC } from '../domain/topic-pattern.js';
 
 export class PublicationDto {
@@ -36,8 +37,6 @@ export class PublicationDto {
   @IdField({ about: 'Project, for tokens that see all.', optional: true, example: 'proj-456' })
   project_id?: string;
 }
-
-const SEVERITIES = ['info', 'warning', 'critical'] as const;
 
 export class AlertDto {
   @ChoiceField({ about: 'How bad it is.', values: SEVERITIES, example: 'warning' })

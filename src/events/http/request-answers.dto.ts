@@ -9,7 +9,8 @@ import {
   TimeField,
 } from '../../platform/http/fields.js';
 import { ListQuery } from '../../platform/http/list-query.dto.js';
-import { REQUEST_STATUSES, type RequestStatus, RESPONSE_STATUSES } from '../domain/request.js';
+import { REQUEST_STATUSES } from '../../shared/words.js';
+import { type RequestStatus, RESPONSE_STATUSES } from '../domain/request.js';
 
 /** What a new request is answered with. */
 export class RequestAcceptedDto {

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { DomainError } from '../../shared/domain-error.js';
+import { TASK_STATUSES } from '../../shared/words.js';
 import { create, type NewTask } from './creation.js';
 import { cancel, checkLease, edit, failDependency, loseHolder, redrive, release } from './lifecycle.js';
 import { decideReport, type Report, type Reporter } from './report.js';
 import type { Circumstances } from './retry.js';
 import { TASK_TRANSITIONS, type TaskCommandName } from './task.machine.js';
-import { TASK_STATUSES, type Decision, type Task, type TaskStatus } from './task.js';
+import type { Decision, Task, TaskStatus } from './task.js';
 
 const NOW = '2026-01-01T00:00:00.000Z';
 const AT: Circumstances = { now: NOW, random: 0.5, leaseSeconds: 90 };

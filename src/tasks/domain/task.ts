@@ -1,18 +1,9 @@
 import type { BackoffPolicy } from '../../shared/backoff.js';
 import type { EventTypesOf } from '../../shared/event-types.js';
+import type { PRIORITIES, TASK_STATUSES } from '../../shared/words.js';
 
-export const TASK_STATUSES = [
-  'blocked',
-  'queued',
-  'assigned',
-  'in_progress',
-  'completed',
-  'failed',
-  'cancelled',
-] as const;
 export type TaskStatus = (typeof TASK_STATUSES)[number];
 
-export const PRIORITIES = ['low', 'normal', 'high', 'critical'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** Order of claims: the smaller the rank, the sooner. */

@@ -11,7 +11,8 @@ import {
   TimeField,
 } from '../../platform/http/fields.js';
 import { ID_PATTERN, TYPE_PATTERN } from '../../shared/ids.js';
-import { PRIORITIES, type Priority } from '../domain/task.js';
+import { PRIORITIES } from '../../shared/words.js';
+import type { Priority } from '../domain/task.js';
 
 export class RetryPolicyDto {
   @IntField({ about: 'Attempts in all, the first included.', min: 1, max: 100, default: 3, example: 3 })

@@ -10,7 +10,8 @@ import {
   TextField,
   TimeField,
 } from '../../platform/http/fields.js';
-import { PRIORITIES, type Priority } from '../domain/task.js';
+import { PRIORITIES } from '../../shared/words.js';
+import type { Priority } from '../domain/task.js';
 
 export class TaskErrorDto {
   @TextField({

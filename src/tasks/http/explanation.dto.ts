@@ -1,6 +1,6 @@
 import { ChoiceField, IdField, JsonField, TextField, TimeField } from '../../platform/http/fields.js';
+import { TASK_STATUSES } from '../../shared/words.js';
 import { RULES } from '../domain/rule.js';
-import { TASK_STATUSES } from '../domain/task.js';
 
 /** Why a task is where it is. */
 export class TaskExplanationDto {

@@ -7,7 +7,7 @@ import {
   TimeField,
 } from '../../platform/http/fields.js';
 import { TYPE_PATTERN } from '../../shared/ids.js';
-import { PRIORITIES } from '../domain/task.js';
+import { PRIORITIES } from '../../shared/words.js';
 
 /** Which of the tasks that have ended badly up to now are started anew; nothing said: all that failed. */
 export class RetryTasksDto {

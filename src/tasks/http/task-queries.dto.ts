@@ -1,7 +1,7 @@
 import { ChoiceField, IdField, IntField, TextField, TimeField } from '../../platform/http/fields.js';
 import { ListQuery } from '../../platform/http/list-query.dto.js';
-import { PRIORITIES, TASK_STATUSES } from '../domain/task.js';
 import { TYPE_PATTERN } from '../../shared/ids.js';
+import { PRIORITIES, TASK_STATUSES } from '../../shared/words.js';
 
 export class TaskListQuery extends ListQuery {
   @ChoiceField({ about: 'failed is the dead-letter list.', values: TASK_STATUSES, optional: true })

@@ -12,7 +12,8 @@ import {
   TextListField,
   TimeField,
 } from '../../platform/http/fields.js';
-import { PRIORITIES, TASK_STATUSES, type Priority, type TaskStatus } from '../domain/task.js';
+import { PRIORITIES, TASK_STATUSES } from '../../shared/words.js';
+import type { Priority, TaskStatus } from '../domain/task.js';
 import { RetryPolicyDto } from '../dto/create-task.dto.js';
 import { TaskErrorDto } from '../dto/report-task.dto.js';
 

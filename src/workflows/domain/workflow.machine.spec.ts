@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { WORKFLOW_STATUSES } from '../../shared/words.js';
 import { stageAfter, STAGE_TRANSITIONS } from './look.js';
-import { STAGE_STATUSES, WORKFLOW_STATUSES, type WorkflowConfiguration } from './workflow.js';
+import { STAGE_STATUSES, type WorkflowConfiguration } from './workflow.js';
 import { executionOrder, type StageNode } from './workflow.graph.js';
 import { WorkflowInMemory } from './workflow-in-memory.js';
 import { decide, WORKFLOW_TRANSITIONS, workflowAfter } from './workflow.machine.js';

@@ -1,14 +1,6 @@
+import type { WORKFLOW_STATUSES } from '../../shared/words.js';
 import type { StageNode } from './workflow.graph.js';
 
-export const WORKFLOW_STATUSES = [
-  'pending',
-  'running',
-  'paused',
-  'compensating',
-  'completed',
-  'failed',
-  'cancelled',
-] as const;
 export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number];
 
 export const STAGE_STATUSES = [

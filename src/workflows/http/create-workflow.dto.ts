@@ -10,7 +10,8 @@ import {
   TextListField,
 } from '../../platform/http/fields.js';
 import { TYPE_PATTERN } from '../../shared/ids.js';
-import { PRIORITIES, type Priority, RetryPolicyDto } from '../../tasks/index.js';
+import { type Priority, RetryPolicyDto } from '../../tasks/index.js';
+import { PRIORITIES } from '../../shared/words.js';
 import { DEFAULT_CONFIGURATION, FAILURE_STRATEGIES, type FailureStrategy } from '../domain/workflow.js';
 import { MAX_STAGES } from '../domain/workflow.graph.js';
 

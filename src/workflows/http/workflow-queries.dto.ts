@@ -1,6 +1,6 @@
 import { ChoiceField, IdField, IntField } from '../../platform/http/fields.js';
 import { ListQuery } from '../../platform/http/list-query.dto.js';
-import { WORKFLOW_STATUSES } from '../domain/workflow.js';
+import { WORKFLOW_STATUSES } from '../../shared/words.js';
 
 export class WorkflowListQuery extends ListQuery {
   @ChoiceField({ about: 'Only workflows in this state.', values: WORKFLOW_STATUSES, optional: true })

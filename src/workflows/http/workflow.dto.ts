@@ -8,12 +8,8 @@ import {
   TextField,
   TimeField,
 } from '../../platform/http/fields.js';
-import {
-  STAGE_STATUSES,
-  type StageStatus,
-  WORKFLOW_STATUSES,
-  type WorkflowStatus,
-} from '../domain/workflow.js';
+import { WORKFLOW_STATUSES } from '../../shared/words.js';
+import { STAGE_STATUSES, type StageStatus, type WorkflowStatus } from '../domain/workflow.js';
 import { MAX_STAGES } from '../domain/workflow.graph.js';
 import { CreateStageDto, MAX_TIMEOUT, WorkflowConfigurationDto } from './create-workflow.dto.js';
 

@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Patience } from '../platform/http/patience.js';
 import { rowKey } from '../shared/ids.js';
 import { EventRouter } from './event-router.js';
 
@@ -30,7 +31,7 @@ export class EndWatch implements OnModuleInit {
     waitMs: number,
     read: () => Promise<T>,
     isDone: (found: T) => boolean,
-    signal: AbortSignal,
+    patience: Patience,
   ): Promise<T> {
     const name = rowKey(key.projectId, key.id);
     let ring = (): void => {};
@@ -39,15 +40,15 @@ export class EndWatch implements OnModuleInit {
     watchers.add(ring);
     this.watchers.set(name, watchers);
     const timer = setTimeout(ring, waitMs);
-    signal.addEventListener('abort', ring, { once: true });
+    const forget = patience.onEnd(ring);
     try {
       const found = await read();
       if (waitMs === 0 || isDone(found)) return found;
       await heard;
-      return signal.aborted ? found : await read();
+      return patience.ended ? found : await read();
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', ring);
+      forget();
       watchers.delete(ring);
       if (watchers.size === 0) this.watchers.delete(name);
     }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Patience } from '../platform/http/patience.js';
 import { decodeCursor } from './domain/cursor.js';
 import type { Selection } from './domain/selection.js';
 import { type Envelope, Envelopes } from './envelope.js';
@@ -43,14 +44,14 @@ export class EventPages {
   ) {}
 
   /** One page; when it would be empty, waits for the first match, until its patience ends. */
-  async read(ask: PageAsk, patience: AbortSignal): Promise<EventPage> {
+  async read(ask: PageAsk, patience: Patience): Promise<EventPage> {
     const deadline = Date.now() + ask.waitMs;
     const { pos, gap } =
       ask.after === undefined
         ? { pos: (await this.log.bounds()).start, gap: undefined }
         : await this.log.resume(decodeCursor(ask.after));
     let found = await this.scan(ask, pos, patience);
-    const isOver = (): boolean => Date.now() >= deadline || patience.aborted;
+    const isOver = (): boolean => Date.now() >= deadline || patience.ended;
     while (found.items.length === 0 && gap === undefined && !found.cut && !isOver()) {
       // Listening begins before the log is read again, so nothing falls between.
       const news = this.news(ask, deadline - Date.now(), patience);
@@ -66,14 +67,14 @@ export class EventPages {
   }
 
   /** Reads on until the page is full, in events or in bytes, or the log ends, however little matches, as long as a request may take. */
-  private async scan(ask: PageAsk, after: number, patience: AbortSignal): Promise<Scan> {
+  private async scan(ask: PageAsk, after: number, patience: Patience): Promise<Scan> {
     const giveUpAt = Date.now() + SCAN_MS;
     const wants = matcherOf(ask.selection, this.envelopes);
     const end = await this.log.end();
     const items: Envelope[] = [];
     let bytes = 0;
     let pos = after;
-    for (let rows = ask.limit; pos < end && !patience.aborted; rows = SCAN) {
+    for (let rows = ask.limit; pos < end && !patience.ended; rows = SCAN) {
       if (Date.now() > giveUpAt) return { items, pos, cut: true };
       const { events, sizes, ended } = await this.log.page(ask.selection, pos, end, rows);
       for (const [index, event] of events.entries()) {
@@ -91,16 +92,16 @@ export class EventPages {
   private news(
     ask: PageAsk,
     waitMs: number,
-    patience: AbortSignal,
+    patience: Patience,
   ): { heard: Promise<void>; cancel(): void } {
     let ring = (): void => {};
     const heard = new Promise<void>((resolve) => (ring = resolve));
     const timer = setTimeout(ring, Math.max(waitMs, 0));
-    patience.addEventListener('abort', ring, { once: true });
+    const forget = patience.onEnd(ring);
     const leave = this.router.subscribe({ selection: ask.selection, deliver: ring });
     const cancel = (): void => {
       clearTimeout(timer);
-      patience.removeEventListener('abort', ring);
+      forget();
       leave();
     };
     return { heard, cancel };

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Caller, type NamedProject, projectForRead } from '../auth/index.js';
 import { Batcher } from '../platform/database/batcher.js';
 import { Database } from '../platform/database/database.js';
+import type { Patience } from '../platform/http/patience.js';
 import { notFound, validationFailed } from '../shared/domain-error.js';
 import { ANY_PROJECT, rowKey } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
@@ -62,7 +63,7 @@ export class Mailboxes {
     return this.addresses.find(projectId, agentId);
   }
 
-  read(mailbox: MailboxRow, { after, ...ask }: MailboxAsk, patience: AbortSignal): Promise<EventPage> {
+  read(mailbox: MailboxRow, { after, ...ask }: MailboxAsk, patience: Patience): Promise<EventPage> {
     const selection = { mailbox: rowKey(mailbox.project_id, mailbox.agent_id) };
     const from = after ?? this.log.cursor(mailbox.acked_pos);
     return this.pages.read({ selection, after: from, ...ask }, patience);

@@ -3,6 +3,7 @@ import { Database } from '../platform/database/database.js';
 import { JointRead } from '../platform/database/joint-read.js';
 import type { Statement } from '../platform/database/statement.js';
 import { decodeCursor, encodeCursor, type Page, pageOf } from '../platform/http/page.js';
+import type { Patience } from '../platform/http/patience.js';
 import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT, rowKey } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
@@ -42,9 +43,9 @@ export class RequestReads {
   }
 
   /** The request when it has ended, or as it is when the wait is over. @throws DomainError NOT_FOUND */
-  ended(key: RequestKey, waitMs: number, signal: AbortSignal): Promise<AgentRequest> {
+  ended(key: RequestKey, waitMs: number, patience: Patience): Promise<AgentRequest> {
     const hasEnded = ({ status }: AgentRequest): boolean => status !== 'pending';
-    return this.watch.until(key, waitMs, () => this.get(key), hasEnded, signal);
+    return this.watch.until(key, waitMs, () => this.get(key), hasEnded, patience);
   }
 
   /** One page, newest first; it may be short, and even empty, where the filters leave little of many rows. */

@@ -104,12 +104,12 @@ export class ClaimsService {
     const ring = (): void => wake(() => {});
     const waiter: Waiter = { agent, full: false, wake };
     const timer = setTimeout(ring, Math.max(waitMs, 0));
-    patience.signal.addEventListener('abort', ring, { once: true });
+    const forget = patience.onEnd(ring);
     this.dispatcher.wait(waiter);
     const cancel = (): void => {
       ring();
       clearTimeout(timer);
-      patience.signal.removeEventListener('abort', ring);
+      forget();
       this.dispatcher.leave(waiter);
     };
     return { waiter, heard, cancel };

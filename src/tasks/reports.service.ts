@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { toDomainError } from '../platform/http/error-mapping.js';
+import { refusalOf } from '../platform/http/defects.js';
 import type { Patience } from '../platform/http/patience.js';
 import { notFound, type ErrorDetails } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
@@ -66,7 +66,7 @@ export class ReportsService {
       const task = await this.tasks.report(place, told, actor, bytes);
       return { task_id: id, ok: true, task: taskView(task) };
     } catch (error) {
-      const { code, message, details } = toDomainError(error);
+      const { code, message, details } = refusalOf(error);
       return { task_id: id, ok: false, error: { code, message, details } };
     }
   }

@@ -3,6 +3,7 @@ import { EndWatch, type Envelope, Envelopes, EventLog } from '../events/index.js
 import { Database } from '../platform/database/database.js';
 import { JointRead } from '../platform/database/joint-read.js';
 import { decodeCursor, type PageKey } from '../platform/http/page.js';
+import type { Patience } from '../platform/http/patience.js';
 import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT, rowKey } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
@@ -68,8 +69,8 @@ export class TaskReads {
   }
 
   /** The task when it has ended, or as it is when the wait is over. */
-  ended(key: TaskKey, waitMs: number, signal: AbortSignal): Promise<Task> {
-    return this.watch.until(key, waitMs, () => this.get(key), hasEnded, signal);
+  ended(key: TaskKey, waitMs: number, patience: Patience): Promise<Task> {
+    return this.watch.until(key, waitMs, () => this.get(key), hasEnded, patience);
   }
 
   /** Rows of one page and one more, newest first. */

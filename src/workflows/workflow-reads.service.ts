@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EndWatch } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
 import { decodeCursor } from '../platform/http/page.js';
+import type { Patience } from '../platform/http/patience.js';
 import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
@@ -55,8 +56,8 @@ export class WorkflowReads {
   }
 
   /** The workflow when it has ended, or as it is when the wait is over. */
-  ended(key: WorkflowKey, waitMs: number, gone: AbortSignal): Promise<WholeWorkflow> {
-    return this.watch.until(key, waitMs, () => this.get(key), hasEnded, gone);
+  ended(key: WorkflowKey, waitMs: number, patience: Patience): Promise<WholeWorkflow> {
+    return this.watch.until(key, waitMs, () => this.get(key), hasEnded, patience);
   }
 
   /** Rows of one page and one more, newest first. */

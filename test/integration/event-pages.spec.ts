@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { EventPages } from '../../src/events/event-pages.service.js';
+import { Patience } from '../../src/platform/http/patience.js';
 import { AgentsApi, type Answer, idsOf } from '../support/agents-api.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { writeEvents } from '../support/log-writes.js';
@@ -76,7 +77,7 @@ describe('GET /events', () => {
     const selection = { projectId, patterns: ['rare'], filter: {} };
     const ask = { selection, after: undefined, limit: 10 };
     const pages = app.app.get(EventPages, { strict: false });
-    const page = await pages.read({ ...ask, waitMs: 25_000 }, new AbortController().signal);
+    const page = await pages.read({ ...ask, waitMs: 25_000 }, new Patience());
     clock.mockRestore();
     expect(page.items).toMatchObject([{ id: rare }]);
     expect(idsOf(await read(`topics=rare&after=${page.next_cursor}`, token))).toEqual([last]);

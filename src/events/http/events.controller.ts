@@ -35,6 +35,6 @@ export class EventsController {
       limit: query.limit,
       waitMs: query.wait_ms,
     };
-    return this.pages.read(ask, patience.signal);
+    return this.pages.read(ask, patience);
   }
 }

@@ -39,7 +39,7 @@ export class MailboxController {
   ): Promise<EventPage> {
     const mailbox = await this.mailboxes.open(caller, named, id);
     const ask = { after: query.after, limit: query.limit, waitMs: query.wait_ms };
-    return this.mailboxes.read(mailbox, ask, patience.signal);
+    return this.mailboxes.read(mailbox, ask, patience);
   }
 
   @Post(':id/mailbox/ack')

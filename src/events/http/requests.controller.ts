@@ -84,6 +84,6 @@ export class RequestsController {
     @WithPatience() patience: Patience,
   ): Promise<RequestView> {
     const key = await this.reads.locate(projectForRead(caller, named), id);
-    return requestView(await this.reads.ended(key, waitMs, patience.signal));
+    return requestView(await this.reads.ended(key, waitMs, patience));
   }
 }

@@ -127,7 +127,7 @@ export class SubscriptionsController {
       limit: query.limit,
       waitMs: query.wait_ms,
     };
-    return this.pages.read(ask, patience.signal);
+    return this.pages.read(ask, patience);
   }
 
   private view({

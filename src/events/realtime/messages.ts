@@ -1,9 +1,8 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { allows, type Scope } from '../../auth/index.js';
+import { refusalOf } from '../../platform/http/defects.js';
 import { errorBody, type ErrorBody } from '../../platform/http/error-body.js';
-import { toDomainError } from '../../platform/http/error-mapping.js';
 import { checkJson } from '../../platform/http/json-body.js';
-import { runCorrelated } from '../../platform/http/correlation.js';
 import { validated } from '../../platform/http/validation.pipe.js';
 import { newId } from '../../platform/new-id.js';
 import { DomainError } from '../../shared/domain-error.js';
@@ -51,19 +50,17 @@ export class Messages {
   /** Does what a message asks; every failure is the standard error. */
   async answer(name: string, session: Session, body: unknown): Promise<Acknowledgement> {
     const correlationId = newId();
-    return runCorrelated(correlationId, async () => {
-      try {
-        const message = this.known.get(name);
-        if (message === undefined)
-          throw new DomainError('NOT_FOUND', `There is no message '${name}'.`, {
-            messages: [...this.known.keys()],
-          });
-        checkJson(body);
-        const data = await message.answer(session, body ?? {});
-        return { ok: true, data: data ?? {} };
-      } catch (error) {
-        return { ok: false, ...errorBody(toDomainError(error), correlationId) };
-      }
-    });
+    try {
+      const message = this.known.get(name);
+      if (message === undefined)
+        throw new DomainError('NOT_FOUND', `There is no message '${name}'.`, {
+          messages: [...this.known.keys()],
+        });
+      checkJson(body);
+      const data = await message.answer(session, body ?? {});
+      return { ok: true, data: data ?? {} };
+    } catch (error) {
+      return { ok: false, ...errorBody(refusalOf(error, correlationId), correlationId) };
+    }
   }
 }

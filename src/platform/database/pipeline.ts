@@ -94,9 +94,11 @@ class Pipeline implements pg.Submittable {
   handleDataRow(message: { fields: readonly (string | null)[] }): void {
     const columns = this.prepared.get(this.statements[this.at]?.name ?? '') ?? [];
     const row: Record<string, unknown> = {};
-    for (const [index, column] of columns.entries()) {
-      const text = message.fields[index];
-      row[column.name] = text === null || text === undefined ? null : column.parse(text);
+    // The hottest loop there is: an iterator's pairs would be half of its cost.
+    for (let index = 0; index < columns.length; index += 1) {
+      const column = columns[index];
+      const text = message.fields[index] ?? null;
+      if (column !== undefined) row[column.name] = text === null ? null : column.parse(text);
     }
     this.rows[this.at]?.push(row);
   }

@@ -19,23 +19,28 @@ const LARGEST_BODY = 1024 * 1024;
 export function installAdmission(fastify: FastifyInstance, capacity: Capacity = CAPACITY): void {
   const held = { requests: 0, waiting: 0, bodies: 0 };
 
-  /** Takes a place until the request is answered, or its client gone. */
-  function take(what: keyof Capacity, amount: number, reply: FastifyReply): void {
-    if (held[what] + amount > capacity[what]) throw overloaded(what);
+  /**
+   * Takes a place until the request is answered, or its client gone.
+   * @returns the refusal, where there is none left
+   */
+  function take(what: keyof Capacity, amount: number, reply: FastifyReply): DomainError | undefined {
+    if (amount === 0) return undefined;
+    if (held[what] + amount > capacity[what]) return overloaded(what);
     held[what] += amount;
     reply.raw.once('close', () => (held[what] -= amount));
+    return undefined;
   }
 
-  fastify.addHook('onRequest', async (request, reply) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     // Whoever asks whether the server is overloaded is to hear it from the readiness, not from here.
-    if (request.url.startsWith('/health/')) return;
-    take('requests', 1, reply);
-    take('bodies', bodySizeOf(request), reply);
+    if (request.url.startsWith('/health/')) done();
+    else done(take('requests', 1, reply) ?? take('bodies', bodySizeOf(request), reply));
   });
 
-  fastify.addHook('preHandler', async (request, reply) => {
+  fastify.addHook('preHandler', (request, reply, done) => {
     const isStream = request.routeOptions.config.isStream === true;
-    if (isStream || [request.query, request.body].some(mayWait)) take('waiting', 1, reply);
+    const waits = isStream || mayWait(request.query) || mayWait(request.body);
+    done(take('waiting', waits ? 1 : 0, reply));
   });
 }
 

@@ -1,8 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 import { newId } from '../new-id.js';
-
-const current = new AsyncLocalStorage<string>();
 
 const VISIBLE = /^[\x21-\x7e]{1,128}$/;
 
@@ -18,14 +15,4 @@ export function givenCorrelationId(request: {
   readonly headers: IncomingMessage['headers'];
 }): string | undefined {
   return request.headers['x-correlation-id'] === request.id ? request.id : undefined;
-}
-
-/** Runs `work` so that everything it starts, and every line it logs, knows the correlation id. */
-export function runCorrelated<T>(correlationId: string, work: () => T): T {
-  return current.run(correlationId, work);
-}
-
-/** The correlation id of the request or message that is being served; undefined in background work. */
-export function currentCorrelationId(): string | undefined {
-  return current.getStore();
 }

@@ -39,11 +39,6 @@ export function toDomainError(error: unknown): DomainError {
   return refusal instanceof DomainError ? refusal : defect();
 }
 
-/** Is this a defect of ours, to be logged with its stack, rather than a refusal? */
-export function isDefect(refusal: DomainError): boolean {
-  return refusal.code === 'INTERNAL_ERROR';
-}
-
 function ofStatus(status: number, message: string): DomainError {
   if (status >= 500 && status !== 503) return defect();
   const code = CODE_OF_STATUS[status] ?? 'VALIDATION_FAILED';

@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { DomainError, validationFailed } from '../../shared/domain-error.js';
 import type { Drain } from '../health/drain.service.js';
-import { runCorrelated } from './correlation.js';
 import type { EventCursor } from './event-cursor.port.js';
 import { Patience } from './patience.js';
 import { sendRefusal } from './send-refusal.js';
@@ -51,7 +50,7 @@ export function installHooks(
     if (cursor !== undefined && request.method === 'GET' && request.url.startsWith('/api/')) {
       reply.header('X-Event-Cursor', cursor.current());
     }
-    runCorrelated(request.id, done);
+    done();
   });
 
   fastify.addHook('onResponse', (request, reply, done) => {

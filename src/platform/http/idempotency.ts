@@ -3,6 +3,13 @@ import { validationFailed } from '../../shared/domain-error.js';
 import { bodyHash } from '../body-hash.js';
 import { KeyedRequest, runKeyed } from '../idempotency/keyed-request.js';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set on a request with an Idempotency-Key. */
+    keyed?: KeyedRequest;
+  }
+}
+
 const VISIBLE = /^[\x21-\x7e]{1,255}$/;
 
 /**
@@ -15,6 +22,14 @@ export function installIdempotency(
   clientOf: (request: FastifyRequest) => string | undefined,
 ): void {
   const inFlight = new Map<string, Promise<void>>();
+  fastify.decorateRequest('keyed');
+  fastify.addHook('onRoute', (route) => {
+    const { handler } = route;
+    route.handler = function (request, reply) {
+      const handle = async (): Promise<unknown> => handler.call(this, request, reply);
+      return request.keyed === undefined ? handler.call(this, request, reply) : runKeyed(request.keyed, handle);
+    };
+  });
   fastify.addHook('preHandler', (request, reply, done) => {
     const given = request.headers['idempotency-key'];
     const clientId = clientOf(request);
@@ -31,8 +46,8 @@ export function installIdempotency(
     const onReplay = (): void => {
       if (!reply.sent) reply.header('Idempotency-Replayed', 'true');
     };
-    const keyed = new KeyedRequest(identity, requestHash(request), onReplay);
-    void inTurn(inFlight, JSON.stringify(identity), reply).then(() => runKeyed(keyed, done));
+    request.keyed = new KeyedRequest(identity, requestHash(request), onReplay);
+    void inTurn(inFlight, JSON.stringify(identity), reply).then(() => done());
   });
 }
 

@@ -1,16 +1,13 @@
-import { Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ERROR_STATUS } from '../../shared/error-codes.js';
+import { refusalOf } from './defects.js';
 import { errorBody, problemBody, retryAfterOf } from './error-body.js';
-import { isDefect, toDomainError } from './error-mapping.js';
 
 const PROBLEM = 'application/problem+json';
-const logger = new Logger('Errors');
 
 /** Answers a failed request with the standard envelope, or with the shape that its route prescribes. */
 export function sendRefusal(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const refusal = toDomainError(error);
-  if (isDefect(refusal)) logger.error(error);
+  const refusal = refusalOf(error, request.id);
   if (reply.sent) return;
   reply.header('X-Correlation-Id', request.id);
   const retryAfter = retryAfterOf(refusal);

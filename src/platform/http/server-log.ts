@@ -1,6 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
 import { type Logger, destination, pino } from 'pino';
-import { currentCorrelationId } from './correlation.js';
 
 /** Contexts in which Nest tells of every single module and route at start. */
 const CHATTY: ReadonlySet<unknown> = new Set([
@@ -10,19 +9,21 @@ const CHATTY: ReadonlySet<unknown> = new Set([
   'WebSocketsController',
 ]);
 
-/** One JSON line per entry on stdout, written in the background; each line of a request carries its correlation id. */
+/** One JSON line per entry on stdout, written in the background. What is said of a request carries its correlation id. */
 export function createLog(level: string): Logger {
   const options = {
     level,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
-    mixin: () => ({ correlation_id: currentCorrelationId() }),
   };
   return pino(options, destination({ dest: 1, sync: false }));
 }
 
-/** Nest's logger, and every `new Logger('Name')`, on top of pino. The last text argument is the context's name. */
+/**
+ * Nest's logger, and every `new Logger('Name')`, on top of pino. The last text argument is the context's name, one before
+ * it a stack, and an object holds fields of the line.
+ */
 export class NestLog implements LoggerService {
   constructor(private readonly target: Logger) {}
 
@@ -48,9 +49,10 @@ export class NestLog implements LoggerService {
     rest: readonly unknown[],
   ): void {
     const context = rest.at(-1);
-    const stack = rest.length > 1 ? rest[0] : undefined;
-    if (message instanceof Error) this.target[level]({ context, err: message }, message.message);
+    const [first] = rest.length > 1 ? rest : [];
+    const told = typeof first === 'object' ? first : { stack: first };
+    if (message instanceof Error) this.target[level]({ context, ...told, err: message }, message.message);
     else
-      this.target[level]({ context, stack }, typeof message === 'string' ? message : JSON.stringify(message));
+      this.target[level]({ context, ...told }, typeof message === 'string' ? message : JSON.stringify(message));
   }
 }

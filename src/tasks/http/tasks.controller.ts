@@ -80,7 +80,7 @@ export class TasksController {
     });
     reply.code(created ? 201 : 200).header('location', `/api/v1/tasks/${task.id}`);
     if (waitMs === 0) return taskView(task);
-    return taskView(await this.reads.ended({ id: task.id, projectId: project }, waitMs, patience.signal));
+    return taskView(await this.reads.ended({ id: task.id, projectId: project }, waitMs, patience));
   }
 
   @Post('batch')
@@ -206,7 +206,7 @@ export class TasksController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ task_id: string; status: string; output_data?: unknown }> {
     const key = await this.reads.locate(projectForRead(caller, named), id);
-    const task = await this.reads.ended(key, waitMs, patience.signal);
+    const task = await this.reads.ended(key, waitMs, patience);
     const result = resultOf(task);
     reply.code(result === undefined ? 202 : 200);
     return {

@@ -159,7 +159,7 @@ export class WorkflowsController {
     @WithPatience() patience: Patience,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<WorkflowResultDto> {
-    const workflow = await this.reads.ended(await this.keyOf(caller, named, id), waitMs, patience.signal);
+    const workflow = await this.reads.ended(await this.keyOf(caller, named, id), waitMs, patience);
     const output = resultOf(workflow);
     reply.code(output === undefined ? 202 : 200);
     return {

@@ -22,9 +22,10 @@ export class AgentPresence {
   /**
    * The agent has just called by itself. In this process one call a second is written (four per heartbeat interval where
    * that is shorter); the rest cost nothing.
-   * @throws DomainError NOT_FOUND
+   * @param sessionEpoch the session that calls, if it says so: an older process is no sign of life
+   * @throws DomainError NOT_FOUND · STALE_SESSION
    */
-  async seen(projectId: string, agentId: string): Promise<void> {
+  async seen(projectId: string, agentId: string, sessionEpoch?: number): Promise<void> {
     const key = rowKey(projectId, agentId);
     const now = Date.now();
     this.forgetStale(now);
@@ -32,7 +33,7 @@ export class AgentPresence {
     // Noted before it is written, or every call of a busy agent would write until the first has.
     this.fresh.set(key, now + this.freshMs);
     try {
-      await this.batcher.submit(this.heartbeats, { projectId, agentId });
+      await this.batcher.submit(this.heartbeats, { projectId, agentId, sessionEpoch });
     } catch (error) {
       this.fresh.delete(key);
       throw error;

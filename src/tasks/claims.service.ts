@@ -41,7 +41,7 @@ export class ClaimsService {
   async now(key: AgentKey, ask: Ask, patience: Patience, waiter?: Waiter): Promise<Claimed> {
     const [claimed] = await Promise.all([
       this.take(key, ask, patience, waiter),
-      this.presence.seen(key.projectId, key.id),
+      this.presence.seen(key.projectId, key.id, ask.sessionEpoch),
     ]);
     return claimed;
   }
@@ -85,7 +85,7 @@ export class ClaimsService {
             : await this.now(key, ask, patience, news.waiter);
           if (items.length === 0) passOn();
           if (items.length > 0 || patience.ended || Date.now() >= deadline) return items;
-        } else if (!noted) await this.presence.seen(key.projectId, key.id);
+        } else if (!noted) await this.presence.seen(key.projectId, key.id, ask.sessionEpoch);
         passOn = await news.heard;
       } finally {
         news.cancel();

@@ -93,6 +93,16 @@ describe('a process of an older session', () => {
     ]);
   });
 
+  it('is no sign of life of the present one', async () => {
+    const { id, type, token } = await api.member();
+    const { body } = await api.register({ id, type }, token);
+    for (const waitMs of [0, 20_000]) {
+      const stale = { session_epoch: 1, wait_ms: waitMs };
+      expect(codeOf(await api.call('POST', `/agents/${id}/claim`, stale, token))).toBe('STALE_SESSION');
+    }
+    expect((await api.get(id))['last_seen']).toBe(body['last_seen']);
+  });
+
   it('is refused over a socket too', async () => {
     const socket = await TestSocket.connect(app.url, { token: agent.token });
     try {

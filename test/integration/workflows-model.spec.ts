@@ -1,15 +1,12 @@
 import { deepStrictEqual as equal } from 'node:assert/strict';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll } from '@jest/globals';
 import fc from 'fast-check';
 import { WorkflowInMemory } from '../../src/workflows/domain/workflow-in-memory.js';
 import type { WorkflowConfiguration } from '../../src/workflows/domain/workflow.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { type Game, itDoesWhatTheModelDoes } from '../support/model.js';
 import { until } from '../support/wait-for.js';
 import { type Agent, type Answer, type Item, type Json, WorkflowsApi } from '../support/workflows-api.js';
-
-/** A13 asks for 300 sequences: MODEL_SEQUENCES=300 npm run test:integration -- workflows-model */
-const SEQUENCES = Number(process.env['MODEL_SEQUENCES'] ?? 6);
-const COMMANDS = 30;
 
 const REQUESTS = ['pause', 'resume', 'cancel', 'retry'] as const;
 const ENDS = ['completed', 'completed', 'completed', 'failed', 'cancelled'] as const;
@@ -23,28 +20,12 @@ let app: TestApp;
 let api: WorkflowsApi;
 
 beforeAll(async () => {
-  app = await startApp();
+  app = await startApp({ env: { RATE_LIMIT_PER_MINUTE: '0' } });
   api = await WorkflowsApi.of(app);
 });
 afterAll(() => app.close());
 
-it(
-  `does what the model does, in ${SEQUENCES} sequences of ${COMMANDS} commands`,
-  async () => {
-    const sequence = fc.array(commands(), { minLength: COMMANDS, maxLength: COMMANDS });
-    const asTheModel = fc.asyncProperty(courses(), sequence, play);
-    const { failed, counterexample, errorInstance } = await fc.check(asTheModel, {
-      numRuns: SEQUENCES,
-      endOnFailure: true,
-    });
-    expect({ failed, counterexample, errorInstance }).toEqual({
-      failed: false,
-      counterexample: null,
-      errorInstance: null,
-    });
-  },
-  60_000 + SEQUENCES * 60_000,
-);
+itDoesWhatTheModelDoes(courses(), commands(), begin);
 
 interface Course {
   readonly graph: Record<string, readonly string[]>;
@@ -52,25 +33,16 @@ interface Course {
   readonly compensable: readonly string[];
 }
 
-async function play(
-  { graph, configuration, compensable }: Course,
-  sequence: readonly Command[],
-): Promise<void> {
+async function begin({ graph, configuration, compensable }: Course): Promise<WorkflowGame> {
   const model = new WorkflowInMemory(graph, configuration, compensable);
   model.look();
   const undo = api.unique('undo');
   const stage = (name: string): Json => (compensable.includes(name) ? { compensation: undo } : {});
   const { id, type } = await api.start(graph, { ...configuration }, {}, stage);
-  const game = new Game(id, model, [await api.agent(type), await api.agent(undo)]);
-  await game.compare();
-  for (const command of sequence) {
-    await ('request' in command ? game.request(command.request) : game.end(command.end, command.pick));
-    await game.compare();
-  }
+  return new WorkflowGame(id, model, [await api.agent(type), await api.agent(undo)]);
 }
 
-/** The model and the real thing, side by side. */
-class Game {
+class WorkflowGame implements Game<Command> {
   private readonly held = new Map<string, { readonly item: Item; readonly holder: Agent }>();
 
   constructor(
@@ -79,7 +51,27 @@ class Game {
     private readonly agents: readonly Agent[],
   ) {}
 
-  async request(what: (typeof REQUESTS)[number]): Promise<void> {
+  play(command: Command): Promise<void> {
+    return 'request' in command ? this.request(command.request) : this.end(command.end, command.pick);
+  }
+
+  async compare(): Promise<void> {
+    const { status, statuses, made } = this.model;
+    await until(async () => {
+      const { body } = await api.call('GET', `/tasks?parent_workflow_id=${this.id}&limit=200`);
+      equal(
+        {
+          status: await api.statusOf(this.id),
+          statuses: await api.statuses(this.id),
+          tasks: (body['items'] as Json[]).length,
+        },
+        { status, statuses, tasks: made.length },
+      );
+      return true;
+    });
+  }
+
+  private async request(what: (typeof REQUESTS)[number]): Promise<void> {
     let refused = false;
     try {
       this.model[what]();
@@ -91,7 +83,7 @@ class Game {
   }
 
   /** An agent, or a client, ends one of the open tasks, if somebody holds it. */
-  async end(status: (typeof ENDS)[number], pick: number): Promise<void> {
+  private async end(status: (typeof ENDS)[number], pick: number): Promise<void> {
     const { open } = this.model;
     const task = open[pick % Math.max(open.length, 1)];
     if (task === undefined) return;
@@ -110,22 +102,6 @@ class Game {
     equal(answer.status, 200);
     this.model.endTask(task, status);
     this.model.look();
-  }
-
-  async compare(): Promise<void> {
-    const { status, statuses, made } = this.model;
-    await until(async () => {
-      const { body } = await api.call('GET', `/tasks?parent_workflow_id=${this.id}&limit=200`);
-      equal(
-        {
-          status: await api.statusOf(this.id),
-          statuses: await api.statuses(this.id),
-          tasks: (body['items'] as Json[]).length,
-        },
-        { status, statuses, tasks: made.length },
-      );
-      return true;
-    });
   }
 
   private async claim(): Promise<void> {

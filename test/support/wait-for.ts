@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { types } from 'node:util';
 
 const LOOK_MS = 20;
 
@@ -24,7 +25,8 @@ export async function until<T>(
       problem = error;
     }
     if (Date.now() > giveUpAt) {
-      throw problem instanceof Error
+      // Those of Node's own modules come from outside the test's realm, so that they are no `instanceof Error`.
+      throw types.isNativeError(problem)
         ? problem
         : new Error(`not within ${within} ms: ${condition.toString()}`);
     }

@@ -140,10 +140,12 @@ function startUnclaimed(
 /** A report on a task that nobody holds: the answer to a report that was heard before, or a refusal. */
 function repeated(task: Task, report: Report): Decision {
   // The error may be that of an earlier attempt: one that was handed back has none.
-  const lostLease =
-    task.error?.attempt === task.attempt && ['LEASE_EXPIRED', 'TASK_TIMEOUT'].includes(task.error.code);
-  const retried = task.status === 'queued' && (report.status === 'failed' || report.status === 'queued');
-  if (!lostLease && (task.status === report.status || retried)) return { task, facts: [] };
+  const failed = task.error?.attempt === task.attempt;
+  const lostLease = failed && ['LEASE_EXPIRED', 'TASK_TIMEOUT'].includes(task.error?.code ?? '');
+  const retried = failed && task.status === 'queued' && report.status === 'failed';
+  // Where there was no attempt, nothing was heard, whatever the state.
+  const heard = task.attempt > 0 && (task.status === report.status || retried);
+  if (heard && !lostLease) return { task, facts: [] };
   if (task.status === 'queued' || (lostLease && task.status === 'failed')) throw staleLease(task);
   throw invalidTransition('task', task.status, report.status ?? 'in_progress');
 }

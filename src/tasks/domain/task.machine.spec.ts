@@ -127,6 +127,16 @@ describe('a report', () => {
     expect(report({ status: 'completed' })(completed)).toEqual({ task: completed, facts: [] });
   });
 
+  it('that nothing came before is no repetition: a task that nobody has had, or that was started anew', () => {
+    const own = queuedTask({ assigned_agent: 'a1' });
+    const anew = redrive({ ...taskThatIs('cancelled'), requested_agent: 'a1' }, true, AT).task;
+    for (const task of [own, anew]) {
+      expect(() => decideReport(task, { status: 'failed' }, { ...HOLDER, fence: 'none' }, AT)).toThrow(
+        expect.objectContaining({ code: 'STALE_LEASE' }),
+      );
+    }
+  });
+
   it('without a fence is accepted from the present holder only', () => {
     const other: Reporter = { agent: { id: 'b', projectId: 'p' }, sessionEpoch: 1, fence: 'none' };
     expect(() => decideReport(taskThatIs('assigned'), { status: 'completed' }, other, AT)).toThrow(

@@ -89,11 +89,7 @@ export class EventPages {
     return { items, pos, cut: false };
   }
 
-  private news(
-    ask: PageAsk,
-    waitMs: number,
-    patience: Patience,
-  ): { heard: Promise<void>; cancel(): void } {
+  private news(ask: PageAsk, waitMs: number, patience: Patience): { heard: Promise<void>; cancel(): void } {
     let ring = (): void => {};
     const heard = new Promise<void>((resolve) => (ring = resolve));
     const timer = setTimeout(ring, Math.max(waitMs, 0));

@@ -27,7 +27,9 @@ export function installIdempotency(
     const { handler } = route;
     route.handler = function (request, reply) {
       const handle = async (): Promise<unknown> => handler.call(this, request, reply);
-      return request.keyed === undefined ? handler.call(this, request, reply) : runKeyed(request.keyed, handle);
+      return request.keyed === undefined
+        ? handler.call(this, request, reply)
+        : runKeyed(request.keyed, handle);
     };
   });
   fastify.addHook('preHandler', (request, reply, done) => {

@@ -53,6 +53,9 @@ export class NestLog implements LoggerService {
     const told = typeof first === 'object' ? first : { stack: first };
     if (message instanceof Error) this.target[level]({ context, ...told, err: message }, message.message);
     else
-      this.target[level]({ context, ...told }, typeof message === 'string' ? message : JSON.stringify(message));
+      this.target[level](
+        { context, ...told },
+        typeof message === 'string' ? message : JSON.stringify(message),
+      );
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { refusalOf } from '../platform/http/defects.js';
+import { loggedRefusal } from '../platform/http/logged-refusal.js';
 import type { Patience } from '../platform/http/patience.js';
 import { notFound, type ErrorDetails } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
@@ -39,16 +39,18 @@ export class ReportsService {
     key: AgentKey,
     reports: readonly NamedReport[],
     claim: { readonly max: number; readonly sessionEpoch?: number } | undefined,
-    bytes: number,
-    patience: Patience,
+    request: { readonly bytes: number; readonly correlationId: string; readonly patience: Patience },
   ): Promise<{ items: ReportAnswer[]; claimed?: ClaimedTask[] }> {
-    const each = Math.ceil(bytes / reports.length);
+    const { patience, correlationId } = request;
+    const bytes = Math.ceil(request.bytes / reports.length);
     const unplaced = reports.filter(
       (report) => key.projectId === ANY_PROJECT && report.project_id === undefined,
     );
     const projects = await this.reads.projectsOf(unplaced.map((report) => report.task_id));
     // Submitted in one go, the claim last: it sees the capacity that the reports free.
-    const answers = reports.map((report) => this.one(key, report, projects.get(report.task_id) ?? [], each));
+    const answers = reports.map((report) =>
+      this.one(key, report, projects.get(report.task_id) ?? [], { bytes, correlationId }),
+    );
     const claimed = claim === undefined ? undefined : this.claims.now(key, { ...claim, waitMs: 0 }, patience);
     const [items, next] = await Promise.all([Promise.all(answers), claimed]);
     return next === undefined ? { items } : { items, claimed: next.items };
@@ -58,7 +60,7 @@ export class ReportsService {
     key: AgentKey,
     { task_id: id, project_id: named, ...told }: NamedReport,
     found: readonly string[],
-    bytes: number,
+    { bytes, correlationId }: { readonly bytes: number; readonly correlationId: string },
   ): Promise<ReportAnswer> {
     try {
       const place = { id, projectId: projectOf(key, id, named, found) };
@@ -66,7 +68,7 @@ export class ReportsService {
       const task = await this.tasks.report(place, told, actor, bytes);
       return { task_id: id, ok: true, task: taskView(task) };
     } catch (error) {
-      const { code, message, details } = refusalOf(error);
+      const { code, message, details } = loggedRefusal(error, correlationId);
       return { task_id: id, ok: false, error: { code, message, details } };
     }
   }

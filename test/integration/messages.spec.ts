@@ -11,7 +11,7 @@ let app: TestApp;
 let api: AgentsApi;
 
 beforeAll(async () => {
-  app = await startApp({ env: { RATE_LIMIT_PER_MINUTE: '0' } });
+  app = await startApp();
   api = await AgentsApi.of(app);
 });
 afterAll(async () => {

@@ -18,7 +18,7 @@ beforeAll(async () => {
   canary = await Canary.start();
   urls = ATTACKS.map((url) => url.replace('PORT', String(canary.port)));
   app = await startApp({
-    env: { HEARTBEAT_INTERVAL: '1', RATE_LIMIT_PER_MINUTE: '0' },
+    env: { HEARTBEAT_INTERVAL: '1' },
     override: (builder) => builder.overrideProvider(Egress).useValue(new UndiciEgress([], resolveAttack)),
   });
   api = await AgentsApi.of(app);

@@ -1,8 +1,8 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { allows, type Scope } from '../../auth/index.js';
-import { refusalOf } from '../../platform/http/defects.js';
 import { errorBody, type ErrorBody } from '../../platform/http/error-body.js';
 import { checkJson } from '../../platform/http/json-body.js';
+import { loggedRefusal } from '../../platform/http/logged-refusal.js';
 import { validated } from '../../platform/http/validation.pipe.js';
 import { newId } from '../../platform/new-id.js';
 import { DomainError } from '../../shared/domain-error.js';
@@ -60,7 +60,7 @@ export class Messages {
       const data = await message.answer(session, body ?? {});
       return { ok: true, data: data ?? {} };
     } catch (error) {
-      return { ok: false, ...errorBody(refusalOf(error, correlationId), correlationId) };
+      return { ok: false, ...errorBody(loggedRefusal(error, correlationId), correlationId) };
     }
   }
 }

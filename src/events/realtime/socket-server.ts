@@ -5,7 +5,7 @@ import { Server, type Socket } from 'socket.io';
 import { AppConfig } from '../../../config/app-config.js';
 import { type Caller, ConnectedCallers, Tokens } from '../../auth/index.js';
 import { errorBody } from '../../platform/http/error-body.js';
-import { toDomainError } from '../../platform/http/error-mapping.js';
+import { loggedRefusal } from '../../platform/http/logged-refusal.js';
 import { newId } from '../../platform/new-id.js';
 import { DomainError, validationFailed } from '../../shared/domain-error.js';
 import { decodeCursor, type Cursor } from '../domain/cursor.js';
@@ -153,6 +153,7 @@ function cursorIn(auth: Record<string, unknown>): Cursor | undefined {
 
 /** What `connect_error` carries: the standard error in `data.error`. */
 function refusal(error: unknown): Error {
-  const known = toDomainError(error);
-  return Object.assign(new Error(known.message), { data: errorBody(known, newId()) });
+  const correlationId = newId();
+  const known = loggedRefusal(error, correlationId);
+  return Object.assign(new Error(known.message), { data: errorBody(known, correlationId) });
 }

@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ERROR_STATUS } from '../../shared/error-codes.js';
-import { refusalOf } from './defects.js';
 import { errorBody, problemBody, retryAfterOf } from './error-body.js';
+import { loggedRefusal } from './logged-refusal.js';
 
 const PROBLEM = 'application/problem+json';
 
 /** Answers a failed request with the standard envelope, or with the shape that its route prescribes. */
 export function sendRefusal(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const refusal = refusalOf(error, request.id);
+  const refusal = loggedRefusal(error, request.id);
   if (reply.sent) return;
   reply.header('X-Correlation-Id', request.id);
   const retryAfter = retryAfterOf(refusal);

@@ -70,6 +70,7 @@ export class AgentWorkController {
       body.claim === undefined
         ? undefined
         : { max: body.claim.max_tasks ?? 1, sessionEpoch: body.session_epoch };
-    return this.reports.take(key, body.reports, claim, sizeOf(request), patience);
+    const bytes = sizeOf(request);
+    return this.reports.take(key, body.reports, claim, { bytes, correlationId: request.id, patience });
   }
 }

@@ -134,7 +134,7 @@ describe('a heartbeat', () => {
     }
     // Connections tell what they did when they end.
     await fresh.close();
-    const reader = database.connection.pool('statistics', 1);
+    const reader = database.connection.pool(database.connection.serving('statistics'), 1);
     const updates = await until(async () => {
       const { rows } = await reader.query<{ all: number; hot: number }>(
         `SELECT n_tup_upd AS all, n_tup_hot_upd AS hot FROM pg_stat_user_tables WHERE relname = 'agents'`,

@@ -39,6 +39,11 @@ async function multiply(model: string, count: number): Promise<void> {
   await api.query('ANALYZE tasks');
 }
 
+/** A value of a statement as SQL; a list as `{a,b}`. */
+function literal(value: unknown): string {
+  return pg.escapeLiteral(Array.isArray(value) ? `{${value.join(',')}}` : String(value));
+}
+
 /** Pages that Postgres touches for a claim of one agent, which is not kept. */
 async function pagesOfClaim(
   client: pg.Client,
@@ -54,17 +59,19 @@ async function pagesOfClaim(
     90,
     floor && routes.map(() => floor),
   );
+  // Prepared, as the server's are, so that Postgres plans it as it does theirs.
+  await client.query(`PREPARE claim AS ${text}`);
   let pages = 0;
   for (let run = 0; run < 5; run += 1) {
     await client.query('BEGIN');
     const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
-      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`,
-      [...values],
+      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE claim(${values.map(literal).join(', ')})`,
     );
     await client.query('ROLLBACK');
     const plan = rows[0]?.['QUERY PLAN'][0].Plan;
     pages = (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0);
   }
+  await client.query('DEALLOCATE claim');
   return pages;
 }
 
@@ -73,7 +80,7 @@ describe('a claim beside 100,000 tasks that need a capability nobody has', () =>
     const agent = await api.member();
     const own = await api.call('POST', '/tasks', { type: agent.type });
     await multiply(String(own.body['id']), 1_000);
-    const client = new pg.Client(database.connection.serving('pages'));
+    const client = new pg.Client(database.connection.writing('pages'));
     await client.connect();
     const alone = await pagesOfClaim(client, agent);
     const other = await api.call('POST', '/tasks', {
@@ -114,7 +121,7 @@ describe('claims while somebody reads for long', () => {
 
   it('begin where the last one ended, and so cost what they cost before', async () => {
     const { agent, reader, last } = await behindASnapshot();
-    const client = new pg.Client(database.connection.serving('pages'));
+    const client = new pg.Client(database.connection.writing('pages'));
     await client.connect();
     const fromTheBeginning = await pagesOfClaim(client, agent);
     const fromTheFloor = await pagesOfClaim(client, agent, last);

@@ -41,7 +41,7 @@ export class Batcher {
     private readonly connection: DatabaseConnection,
     private readonly log: LogWriter,
   ) {
-    this.lane = new LaneClient(() => connection.serving('lane'));
+    this.lane = new LaneClient(() => connection.writing('lane'));
     this.slowPath = new SlowPath((entry) => this.runAlone(entry));
   }
 
@@ -134,7 +134,7 @@ export class Batcher {
   }
 
   private async runAlone(entry: Entry): Promise<void> {
-    const client = new LaneClient(() => this.connection.serving('slow path'));
+    const client = new LaneClient(() => this.connection.writing('slow path'));
     try {
       for (let round = 1; ; round += 1) {
         try {

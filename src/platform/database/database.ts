@@ -13,7 +13,7 @@ export class Database {
   private readonly pool: pg.Pool;
 
   constructor(connection: DatabaseConnection) {
-    this.pool = connection.pool('reads', READ_CONNECTIONS);
+    this.pool = connection.pool(connection.serving('reads'), READ_CONNECTIONS);
   }
 
   /** Rows of one statement. `R` is the row's shape as the SQL's column list writes it: the boundary where it is trusted. */

@@ -40,7 +40,7 @@ export class Transactor {
     private readonly connection: DatabaseConnection,
     private readonly log: LogWriter,
   ) {
-    this.pool = connection.pool('transactions', CONNECTIONS);
+    this.pool = connection.pool(connection.writing('transactions'), CONNECTIONS);
   }
 
   /**

@@ -47,7 +47,12 @@ export class FairRoutes implements OnModuleInit {
       this.fair.add(route);
       this.wakeUp.notify(CHANNEL, String(route));
     }
-    return given ?? (this.fair.has(route) ? '' : undefined);
+    return given ?? this.keyless(route);
+  }
+
+  /** The key of a task that came with none. */
+  keyless(route: number): '' | undefined {
+    return this.fair.has(route) ? '' : undefined;
   }
 
   private async refresh(): Promise<void> {

@@ -1,7 +1,8 @@
 export { TasksModule } from './tasks.module.js';
 export { TaskTemplates, type TemplatedInput } from './task-templates.js';
-export { TaskWriter, type NewStageTask } from './task-writer.js';
-export { WorkflowTasks, type EndedTask } from './workflow-tasks.js';
+export { TaskWriter, type NewStageTask, type PlannedStageTask } from './task-writer.js';
+export { WorkflowTasks } from './workflow-tasks.js';
+export { ENDS_IN_BATCH, type EndedTask, type UnsettledTask } from './persistence/settle-rows.js';
 export { type TaskKey } from './persistence/task-rows.js';
 export { ParentWorkflows, type ParentWorkflow } from './parent-workflows.port.js';
 export { type Priority, type RetryPolicy, type Task, type TaskStatus } from './domain/task.js';

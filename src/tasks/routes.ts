@@ -88,6 +88,11 @@ export class Routes implements OnModuleInit {
     await this.refresh();
   }
 
+  /** The route of a task, if it is known here; else {@link idOf} has to be asked. */
+  knownId(key: RouteKey): number | undefined {
+    return this.ids.get(cacheKey(key));
+  }
+
   /** The route of a task; made when it is the first of its kind, in a statement of its own: no batch waits for it. */
   async idOf(key: RouteKey): Promise<number> {
     const known = this.ids.get(cacheKey(key));

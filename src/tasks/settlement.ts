@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Transactor, type Transaction } from '../platform/database/transactor.js';
 import { Database } from '../platform/database/database.js';
 import { Sweeps } from '../platform/sweeps/sweeps.js';
@@ -16,30 +16,24 @@ import {
 } from './persistence/settle-rows.js';
 import { TaskReactions } from './task-reactions.js';
 import { TaskWriter } from './task-writer.js';
-import type { TaskKey } from './persistence/task-rows.js';
+import { pairs, type TaskKey } from './persistence/task-rows.js';
+import { type EndedGroup, SettlementQueue } from './settlement-queue.js';
 
-const AT_ONCE = 2;
+/** Transactions of their own, and workflows in batches, at most at once. */
+const ALONE = 2;
+const IN_BATCHES = 64;
 const SWEEP_MS = 1_000;
 const PER_TRANSACTION = 100;
 
-/** What is settled together: the ended tasks of one workflow, or ended tasks that belong to none. */
-interface Group {
-  readonly projectId: string;
-  readonly workflowId: string | null;
-  readonly tasks: Map<string, TaskKey>;
-}
-
 /**
- * Draws what follows from a task's end, in a transaction of its own: its workflow goes on, its dependents are released
- * or fail. It is computed from the state, so a lost hint costs a second: the sweep finds `NOT settled`.
+ * Draws what follows from a task's end, after the commit: its workflow goes on, its dependents are released or fail. Most
+ * workflows go on in batches, many in one transaction; the others, and dependents, have transactions of their own. All is
+ * computed from the state, so a lost hint costs a second: the sweep finds `NOT settled`.
  */
 @Injectable()
 export class Settlement implements OnModuleInit, OnApplicationShutdown {
-  private readonly logger = new Logger(Settlement.name);
-  private readonly pending = new Map<string, Group>();
-  private readonly busy = new Set<string>();
-  private readonly running = new Set<Promise<void>>();
-  private stopped = false;
+  private readonly alone = new SettlementQueue(ALONE, (group) => this.settle(group));
+  private readonly inBatches = new SettlementQueue(IN_BATCHES, (group) => this.goOn(group));
 
   constructor(
     private readonly transactor: Transactor,
@@ -59,38 +53,22 @@ export class Settlement implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    await Promise.all(this.running);
+    await Promise.all([this.inBatches.close(), this.alone.close()]);
   }
 
   private add(tasks: readonly Pick<Task, 'id' | 'project_id' | 'parent_workflow_id'>[]): void {
     for (const { id, project_id: projectId, parent_workflow_id: workflowId } of tasks) {
-      const key = workflowId === null ? '' : `${projectId} ${workflowId}`;
-      const group = this.pending.get(key) ?? { projectId, workflowId, tasks: new Map<string, TaskKey>() };
-      group.tasks.set(`${projectId} ${id}`, { id, projectId });
-      this.pending.set(key, group);
-    }
-    this.next();
-  }
-
-  private next(): void {
-    for (const [key, group] of this.pending) {
-      if (this.stopped || this.running.size >= AT_ONCE) return;
-      if (this.busy.has(key)) continue;
-      this.pending.delete(key);
-      this.busy.add(key);
-      const run = this.settle(group)
-        .catch((error: unknown) => this.logger.warn(`a settlement is put off: ${String(error)}`))
-        .finally(() => {
-          this.running.delete(run);
-          this.busy.delete(key);
-          this.next();
-        });
-      this.running.add(run);
+      const queue = workflowId === null ? this.alone : this.inBatches;
+      queue.add(projectId, workflowId, [{ id, projectId }]);
     }
   }
 
-  private settle({ projectId, workflowId, tasks }: Group): Promise<void> {
+  private async goOn({ projectId, workflowId, tasks }: EndedGroup): Promise<void> {
+    if (workflowId !== null && (await this.parents.evaluateInBatch(projectId, workflowId))) return;
+    this.alone.add(projectId, workflowId, tasks.values());
+  }
+
+  private settle({ projectId, workflowId, tasks }: EndedGroup): Promise<void> {
     return this.transactor.run(async (tx) => {
       let ended = [...tasks.values()];
       if (workflowId !== null) {
@@ -99,16 +77,16 @@ export class Settlement implements OnModuleInit, OnApplicationShutdown {
         ended.push(...(await this.parents.evaluate(tx, projectId, workflowId)));
       }
       await this.meetDependents(tx, ended);
-      tx.write({ ...SETTLE_MARK, values: columns(ended) });
+      tx.write({ ...SETTLE_MARK, values: pairs(ended) });
     });
   }
 
   private async meetDependents(tx: Transaction, ended: readonly TaskKey[]): Promise<void> {
-    const waiting = keysOf(await tx.query<Task>(SETTLE_DEPENDENTS, columns(ended)));
+    const waiting = keysOf(await tx.query<Task>(SETTLE_DEPENDENTS, pairs(ended)));
     if (waiting.length === 0) return;
     const locked = await this.tasks.lock(tx, waiting);
     // Read after the locks, in a new statement: two dependencies that end at once both see each other here.
-    const rows = await tx.query<DependencyRow>(SETTLE_DEPENDENCIES, columns(waiting));
+    const rows = await tx.query<DependencyRow>(SETTLE_DEPENDENCIES, pairs(waiting));
     this.tasks.applyAll(tx, locked, (task, at) =>
       meet(
         task,
@@ -132,8 +110,4 @@ function meet(task: Task, dependencies: readonly DependencyRow[], at: Circumstan
 
 function keysOf(rows: readonly { readonly id: string; readonly project_id: string }[]): TaskKey[] {
   return rows.map((row) => ({ id: row.id, projectId: row.project_id }));
-}
-
-function columns(keys: readonly TaskKey[]): [string[], string[]] {
-  return [keys.map((key) => key.id), keys.map((key) => key.projectId)];
 }

@@ -7,7 +7,7 @@ import type { Circumstances } from './domain/retry.js';
 import { type Decision, type RetryPolicy, type Priority, type Task } from './domain/task.js';
 import { lockTasks, type TaskKey } from './persistence/task-rows.js';
 import { FairRoutes } from './fair-routes.js';
-import { Routes } from './routes.js';
+import { type RouteKey, Routes } from './routes.js';
 import { TaskChanges } from './task-changes.js';
 import { TaskReactions } from './task-reactions.js';
 
@@ -30,6 +30,12 @@ export interface NewStageTask {
   readonly correlationId: string;
 }
 
+/** A stage's task whose route is known. */
+export type PlannedStageTask = NewTask;
+
+/** What a transaction or a batch takes of changed tasks. */
+type Recording = Pick<Transaction, 'now' | 'write' | 'record' | 'afterCommit'>;
+
 /** Changes tasks inside somebody's transaction: workflows, settlements, sweeps. Their reactions follow its commit. */
 @Injectable()
 export class TaskWriter {
@@ -42,22 +48,32 @@ export class TaskWriter {
 
   /** Creates the tasks of stages. Their workflow's row is locked by the caller. */
   async create(tx: Transaction, tasks: readonly NewStageTask[]): Promise<void> {
-    await this.routes.prepare(
-      tasks.map(({ projectId, agentType, requiredCapabilities: capabilities = [] }) => ({
-        projectId,
-        agentType,
-        capabilities,
-      })),
-    );
-    const planned: NewTask[] = [];
-    for (const task of tasks) planned.push(await this.plan(task));
-    const changes = new TaskChanges(tx, []);
+    await this.routes.prepare(tasks.map(routeOf));
+    const planned: PlannedStageTask[] = [];
+    for (const task of tasks) planned.push(this.plan(task, await this.routes.idOf(routeOf(task))));
+    this.insert(tx, planned);
+  }
+
+  /** Plans tasks of stages with what is known here; undefined when the database has to be asked for a route. */
+  planNow(tasks: readonly NewStageTask[]): PlannedStageTask[] | undefined {
+    const planned: PlannedStageTask[] = [];
+    for (const task of tasks) {
+      const route = this.routes.knownId(routeOf(task));
+      if (route === undefined) return undefined;
+      planned.push(this.plan(task, route));
+    }
+    return planned;
+  }
+
+  /** Creates planned tasks of stages. Their workflows' rows are locked by the caller. */
+  insert(into: Recording, planned: readonly PlannedStageTask[]): void {
+    const changes = new TaskChanges(into, []);
     for (const [ordinal, task] of planned.entries()) {
       const workflow = { status: 'running', correlation_id: task.correlation_id ?? task.id };
-      const around = { now: tx.now, ordinal, dependency: () => undefined, workflow, absentAgent: undefined };
+      const around = { now: into.now, ordinal, dependency: () => undefined, workflow, absentAgent: undefined };
       changes.apply(create(task, around), null);
     }
-    this.finish(tx, changes, []);
+    this.finish(into, changes, []);
   }
 
   /** Locks tasks by id and reads them. */
@@ -84,22 +100,16 @@ export class TaskWriter {
     return this.finish(tx, changes, tasks);
   }
 
-  private finish(tx: Transaction, changes: TaskChanges, before: readonly Task[]): Task[] {
+  private finish(into: Recording, changes: TaskChanges, before: readonly Task[]): Task[] {
     const written = changes.flush();
     const were = new Map(before.map((task) => [rowKey(task.project_id, task.id), task]));
-    tx.afterCommit(() =>
+    into.afterCommit(() =>
       this.reactions.committed(written, (task) => were.get(rowKey(task.project_id, task.id))),
     );
     return written;
   }
 
-  private async plan(task: NewStageTask): Promise<NewTask> {
-    const route = await this.routes.idOf({
-      projectId: task.projectId,
-      agentType: task.agentType,
-      capabilities: task.requiredCapabilities ?? [],
-      assignedAgent: null,
-    });
+  private plan(task: NewStageTask, route: number): PlannedStageTask {
     return {
       id: task.id,
       project_id: task.projectId,
@@ -112,7 +122,7 @@ export class TaskWriter {
       template_version: task.templateVersion ?? null,
       correlation_id: task.correlationId,
       route,
-      fairness_key: await this.fairness.keyFor(route, undefined),
+      fairness_key: this.fairness.keyless(route),
       body_hash: '',
       ...(task.priority === undefined ? {} : { priority: task.priority }),
       ...(task.timeout === undefined ? {} : { timeout: task.timeout }),
@@ -122,4 +132,8 @@ export class TaskWriter {
         : { required_capabilities: task.requiredCapabilities }),
     };
   }
+}
+
+function routeOf({ projectId, agentType, requiredCapabilities: capabilities = [] }: NewStageTask): RouteKey {
+  return { projectId, agentType, capabilities, assignedAgent: null };
 }

@@ -1,24 +1,18 @@
 import { Injectable } from '@nestjs/common';
+import type { LockMode } from '../platform/database/batch.js';
+import type { Statement } from '../platform/database/statement.js';
 import type { Transaction } from '../platform/database/transactor.js';
 import { cancel } from './domain/lifecycle.js';
-import { hasEnded, type Task, type TaskError, type TaskStatus } from './domain/task.js';
+import { hasEnded, type Task } from './domain/task.js';
 import { DROP_TASKS_OF_WORKFLOW } from './persistence/drop-rows.js';
 import { drawTurns } from './persistence/fairness-rows.js';
-import { COLUMNS_BUT_INPUT, type TaskKey } from './persistence/task-rows.js';
+import { type EndedTask, lockUnsettled, SETTLE_MARK, type UnsettledTask } from './persistence/settle-rows.js';
+import { COLUMNS_BUT_INPUT, pairs, type TaskKey } from './persistence/task-rows.js';
 import { TaskReactions } from './task-reactions.js';
 import { TaskWriter } from './task-writer.js';
 
 /** Ends that are read at once: each may carry an output of 1 MiB. */
 const ENDS_AT_ONCE = 32;
-
-/** How a task ended. */
-export interface EndedTask {
-  readonly id: string;
-  readonly status: TaskStatus;
-  readonly error: TaskError | null;
-  /** What it gave, if it completed. */
-  readonly output_data: unknown;
-}
 
 const ENDED = {
   name: 'workflow-tasks-ended',
@@ -90,6 +84,20 @@ export class WorkflowTasks {
     if (ids.length === 0) return { tasks: [], more: false };
     const tasks = await tx.query<EndedTask>(ENDED, [projectId, ids, ENDS_AT_ONCE]);
     return { tasks, more: tasks.length === ENDS_AT_ONCE };
+  }
+
+  /**
+   * Locks tasks of some workflows (their keys) that ended and are not settled, one more than {@link ENDS_IN_BATCH} of each
+   * at most. Rows: {@link UnsettledTask}.
+   */
+  lockUnsettled(workflows: readonly TaskKey[], mode: LockMode): Statement {
+    return lockUnsettled(workflows, mode);
+  }
+
+  /** Nothing more follows from their ends. */
+  settle(into: Pick<Transaction, 'write'>, ended: readonly UnsettledTask[]): void {
+    const keys = ended.map(({ id, project_id: projectId }) => ({ id, projectId }));
+    if (keys.length > 0) into.write({ ...SETTLE_MARK, values: pairs(keys) });
   }
 
   /** All tasks of a workflow that have not ended, those that are no stage's too. */

@@ -15,6 +15,9 @@ export interface Beginning {
   readonly stage: string;
 }
 
+/** What stages became that began, by stage: a task, or an error for those whose input cannot be made. */
+export type StageTasks = ReadonlyMap<string, NewStageTask | WorkflowError>;
+
 /** Where inputs are gathered from. */
 export interface StageSource {
   inputData(): Promise<unknown>;
@@ -38,7 +41,7 @@ export class StageInputs {
     workflow: WorkflowState,
     beginnings: readonly Beginning[],
     stages: readonly StageState[],
-  ): Promise<ReadonlyMap<string, NewStageTask | WorkflowError>> {
+  ): Promise<StageTasks> {
     const tasks = new Map<string, NewStageTask | WorkflowError>();
     if (beginnings.length === 0) return tasks;
     const states = new Map(stages.map((stage) => [stage.name, stage]));
@@ -60,17 +63,31 @@ export class StageInputs {
       return false;
     });
     const outputs = await this.source.outputs([...new Set(chosen.flatMap(needs))]);
+    const outputOf = (name: string): unknown => outputs.get(name) ?? null;
     for (const { command, stage } of chosen) {
-      const definition = definitions.get(stage);
-      if (definition === undefined) throw new Error(`workflow '${workflow.id}' has no stage '${stage}'`);
-      const make = command === 'undo' ? compensationTask : stageTask;
-      const outputOf = (name: string): unknown => outputs.get(name) ?? null;
-      const task = make(workflow, { taskId: newId(), definition, inputData, outputOf });
-      const bytes = sizeOf(task.inputData);
-      tasks.set(stage, bytes > INPUT_BYTES ? tooLarge(stage, bytes) : task);
+      tasks.set(stage, taskOf(workflow, command, { definition: definitions.get(stage), inputData, outputOf }));
     }
     return tasks;
   }
+}
+
+/** The task that a stage becomes, or that undoes it; an error when what it is given is too large. */
+export function taskOf(
+  workflow: WorkflowState,
+  command: Beginning['command'],
+  from: {
+    readonly definition: StageDefinition | undefined | null;
+    readonly inputData: unknown;
+    readonly outputOf: (stage: string) => unknown;
+  },
+): NewStageTask | WorkflowError {
+  const { definition, inputData, outputOf } = from;
+  if (definition === undefined || definition === null)
+    throw new Error(`a stage of workflow '${workflow.id}' has no definition`);
+  const make = command === 'undo' ? compensationTask : stageTask;
+  const task = make(workflow, { taskId: newId(), definition, inputData, outputOf });
+  const bytes = sizeOf(task.inputData);
+  return bytes > INPUT_BYTES ? tooLarge(definition.name, bytes) : task;
 }
 
 export function sizeOf(json: unknown): number {

@@ -6,13 +6,8 @@ import type { WorkflowError } from './domain/workflow.js';
 import { type WorkflowCommand, workflowAfter, type WorkflowStep } from './domain/workflow.machine.js';
 import {
   type ChangedStage,
-  insertStages,
-  insertWorkflow,
-  type StageDefinition,
+  type ChangedWorkflow,
   type StageState,
-  updateStages,
-  updateWorkflow,
-  type WorkflowRow,
   type WorkflowState,
 } from './persistence/workflow-rows.js';
 import { workflowEvent } from './workflow-events.js';
@@ -30,9 +25,6 @@ const EVENTS = {
 /** Steps that need nothing but themselves. */
 export type PlainStep = Exclude<StageStep, { readonly command: 'start' | 'undo' }>;
 
-/** What a transaction takes. */
-type Recorder = Pick<Transaction, 'now' | 'write' | 'record'>;
-
 /** A workflow whose row is locked, or new, in one transaction: takes steps, records their events, and is written once. */
 export class WorkflowChanges {
   /** What stages gave that completed in this transaction, by stage. */
@@ -46,7 +38,7 @@ export class WorkflowChanges {
   private readonly before: WorkflowState;
 
   constructor(
-    private readonly into: Recorder,
+    private readonly into: Pick<Transaction, 'now' | 'record'>,
     private current: WorkflowState,
     stages: readonly StageState[],
   ) {
@@ -138,26 +130,27 @@ export class WorkflowChanges {
     }
   }
 
-  insert(workflow: WorkflowRow, definitions: readonly StageDefinition[], more: boolean): WorkflowRow {
-    const { id, project_id: projectId } = this.current;
-    const inserted = { ...workflow, ...this.current, check_at: this.checkAt(more) };
-    this.into.write(insertWorkflow(inserted));
-    this.into.write(insertStages({ id, projectId }, this.stages, definitions));
-    return inserted;
+  /**
+   * The workflow as it is to be written.
+   * @param more it has to be looked at again, although nothing will happen to its tasks
+   */
+  row(more: boolean): WorkflowState {
+    return { ...this.current, check_at: this.checkAt(more) };
   }
 
   /**
-   * @param more it has to be looked at again, although nothing will happen to its tasks
-   * @returns what was written, if that somebody has to look changed
+   * What is to be written of a workflow that was there before.
+   * @returns isMoved: the moment when somebody has to look at it changed
    */
-  update(more: boolean): WorkflowState | undefined {
-    const { id, project_id: projectId } = this.current;
-    const updated = { ...this.current, check_at: this.checkAt(more) };
-    const isMoved = updated.check_at !== this.before.check_at;
-    if (this.current !== this.before || isMoved) this.into.write(updateWorkflow(updated));
-    const stages = this.stages.filter(({ name }) => this.changed.has(name));
-    if (stages.length > 0) this.into.write(updateStages({ id, projectId }, stages));
-    return isMoved ? updated : undefined;
+  written(more: boolean): ChangedWorkflow & { readonly isMoved: boolean } {
+    const row = this.row(more);
+    const isMoved = row.check_at !== this.before.check_at;
+    return {
+      key: { id: row.id, projectId: row.project_id },
+      row: this.current !== this.before || isMoved ? row : undefined,
+      stages: this.stages.filter(({ name }) => this.changed.has(name)),
+      isMoved,
+    };
   }
 
   /** Starts anew: with all its time, and with nothing undone of what stays completed. */

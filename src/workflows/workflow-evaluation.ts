@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { LockMode } from '../platform/database/batch.js';
+import { Batcher } from '../platform/database/batcher.js';
 import { Database } from '../platform/database/database.js';
 import type { Statement } from '../platform/database/statement.js';
 import type { Transaction } from '../platform/database/transactor.js';
 import type { ParentWorkflows, TaskKey } from '../tasks/index.js';
 import { notFound } from '../shared/domain-error.js';
+import { BatchedEvaluation } from './batched-evaluation.js';
 import { decideTimeout } from './domain/workflow.machine.js';
 import { LOCATE_WORKFLOW } from './persistence/workflow-reads.js';
 import {
@@ -13,7 +15,11 @@ import {
   type WorkflowKey,
   type WorkflowState,
 } from './persistence/workflow-rows.js';
-import { type Decide, decideNext, WorkflowSteps } from './workflow-steps.js';
+import { type Decide, decideNext } from './workflow-run.js';
+import { WorkflowSteps } from './workflow-steps.js';
+
+/** What a workflow in a batch may weigh: about as much as its ends and stages are allowed, few of which are so large. */
+const BATCHED_BYTES = 64 * 1024;
 
 interface LockedRow extends WorkflowState {
   readonly is_overdue: boolean | null;
@@ -24,6 +30,8 @@ interface LockedRow extends WorkflowState {
 export class WorkflowEvaluation implements ParentWorkflows {
   constructor(
     private readonly database: Database,
+    private readonly batcher: Batcher,
+    private readonly batched: BatchedEvaluation,
     private readonly steps: WorkflowSteps,
   ) {}
 
@@ -34,6 +42,12 @@ export class WorkflowEvaluation implements ParentWorkflows {
 
   lockShared(ids: readonly string[], projectIds: readonly string[], mode: LockMode): Statement {
     return lockShared(ids, projectIds, mode);
+  }
+
+  async evaluateInBatch(projectId: string, workflowId: string): Promise<boolean> {
+    return (
+      (await this.batcher.submit(this.batched, { id: workflowId, projectId }, BATCHED_BYTES)) === 'done'
+    );
   }
 
   async evaluate(tx: Transaction, projectId: string, workflowId: string): Promise<TaskKey[]> {

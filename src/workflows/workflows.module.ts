@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { ParentWorkflows, TasksModule } from '../tasks/index.js';
+import { BatchedEvaluation } from './batched-evaluation.js';
 import { WorkflowsController } from './http/workflows.controller.js';
 import { WorkflowCheckSweep } from './jobs/check.sweep.js';
 import { WorkflowRetention } from './jobs/retention.sweep.js';
@@ -14,6 +15,7 @@ import { WorkflowsService } from './workflows.service.js';
   imports: [TasksModule],
   controllers: [WorkflowsController],
   providers: [
+    BatchedEvaluation,
     WorkflowCheckSweep,
     WorkflowEvaluation,
     WorkflowReads,

@@ -11,7 +11,8 @@ import { FIND_WORKFLOW, type WholeWorkflow } from './persistence/workflow-reads.
 import type { StageDefinition, StageState, WorkflowKey, WorkflowRow } from './persistence/workflow-rows.js';
 import { WorkflowEvaluation } from './workflow-evaluation.js';
 import { WorkflowReads } from './workflow-reads.service.js';
-import { type Decide, WorkflowSteps } from './workflow-steps.js';
+import type { Decide } from './workflow-run.js';
+import { WorkflowSteps } from './workflow-steps.js';
 
 /** A workflow as it was posted. */
 export interface PostedWorkflow {

@@ -1,3 +1,49 @@
+import type { LockMode } from '../../platform/database/batch.js';
+import { isLarger } from '../../platform/database/json-size.js';
+import type { Statement } from '../../platform/database/statement.js';
+import type { TaskError, TaskStatus } from '../domain/task.js';
+import { pairs, type TaskKey } from './task-rows.js';
+
+/** Ends of one workflow that a batch takes, at most; and the bytes of what each gave. */
+export const ENDS_IN_BATCH = 8;
+const BYTES_IN_BATCH = 16 * 1024;
+
+/** How a task ended. */
+export interface EndedTask {
+  readonly id: string;
+  readonly status: TaskStatus;
+  readonly error: TaskError | null;
+  /** What it gave, if it completed. */
+  readonly output_data: unknown;
+}
+
+/** An ended task of a workflow, from whose end nothing was drawn yet. */
+export interface UnsettledTask extends EndedTask {
+  readonly project_id: string;
+  readonly parent_workflow_id: string;
+  /** Others wait for its end. */
+  readonly awaited: boolean;
+  /** What it gave is too large for a batch, and left out. */
+  readonly is_large: boolean;
+}
+
+const UNSETTLED = (wait: boolean): string => `
+  SELECT u.id, u.project_id, u.parent_workflow_id, u.status, u.error, u.awaited, u.is_large,
+    CASE WHEN u.status = 'completed' AND NOT u.is_large THEN u.output_data END AS output_data
+  FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
+  CROSS JOIN LATERAL (
+    SELECT t.*, ${isLarger('t.output_data', BYTES_IN_BATCH)} AS is_large FROM tasks t
+    WHERE t.parent_workflow_id = k.id AND t.project_id = k.project_id AND NOT t.settled
+    ORDER BY t.id LIMIT ${ENDS_IN_BATCH + 1} FOR UPDATE OF t ${wait ? '' : 'SKIP LOCKED'}) u`;
+
+const UNSETTLED_SKIPPING = { name: 'workflow-tasks-unsettled-skip', text: UNSETTLED(false) };
+const UNSETTLED_WAITING = { name: 'workflow-tasks-unsettled-wait', text: UNSETTLED(true) };
+
+/** Locks the unsettled tasks of some workflows, {@link ENDS_IN_BATCH} and one of each at most. Rows: {@link UnsettledTask}. */
+export function lockUnsettled(workflows: readonly TaskKey[], mode: LockMode): Statement {
+  return { ...(mode === 'skip' ? UNSETTLED_SKIPPING : UNSETTLED_WAITING), values: pairs(workflows) };
+}
+
 /** A dependency of a waiting task, with the state it is in. */
 export interface DependencyRow {
   readonly task_id: string;

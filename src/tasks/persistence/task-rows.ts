@@ -158,6 +158,7 @@ export function insertAttempts(attempts: readonly AttemptEnd[]): Statement {
   };
 }
 
-function pairs(keys: readonly TaskKey[]): [string[], string[]] {
+/** Keys as two columns. */
+export function pairs(keys: readonly TaskKey[]): [string[], string[]] {
   return [keys.map((key) => key.id), keys.map((key) => key.projectId)];
 }

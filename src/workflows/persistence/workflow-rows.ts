@@ -86,13 +86,22 @@ export interface StageRow extends StageProgress {
   readonly definition: StageDefinition;
 }
 
+/** The columns of {@link WorkflowState}. */
+export const STATE_COLUMNS = `w.id, w.project_id, w.name, w.status, w.configuration, w.error, w.correlation_id, w.timeout,
+  w.deadline_at, w.check_at, w.run, w.seq, w.created_at, w.updated_at, w.ended_at`;
+
+/** The columns of {@link StageState}. */
+export const STAGE_COLUMNS = `s.name, s.definition->'dependencies' AS dependencies,
+  s.definition ? 'compensation' AS compensable, s.status, s.task_id, s.compensation_task_id, s.started_at, s.ended_at, s.error`;
+
+/** Its time is over, and not by an outage of ours. */
+export const IS_OVERDUE = `w.status IN ('running', 'paused') AND w.deadline_at <= clock_timestamp() AND ${NO_OUTAGE}`;
+
 /** Rows: {@link WorkflowState}, and `is_overdue`. */
 export const LOCK_WORKFLOW = {
   name: 'workflow-lock',
   text: `
-    SELECT w.id, w.project_id, w.name, w.status, w.configuration, w.error, w.correlation_id, w.timeout, w.deadline_at,
-      w.check_at, w.run, w.seq, w.created_at, w.updated_at, w.ended_at,
-      w.status IN ('running', 'paused') AND w.deadline_at <= clock_timestamp() AND ${NO_OUTAGE} AS is_overdue
+    SELECT ${STATE_COLUMNS}, ${IS_OVERDUE} AS is_overdue
     FROM workflows w WHERE w.id = $1 AND w.project_id = $2 FOR UPDATE`,
 };
 
@@ -100,8 +109,7 @@ export const LOCK_WORKFLOW = {
 export const STAGES_OF_WORKFLOW = {
   name: 'workflow-stages-of',
   text: `
-    SELECT s.name, s.definition->'dependencies' AS dependencies, s.definition ? 'compensation' AS compensable, s.status,
-      s.task_id, s.compensation_task_id, s.started_at, s.ended_at, s.error
+    SELECT ${STAGE_COLUMNS}
     FROM workflow_stages s WHERE s.workflow_id = $1 AND s.project_id = $2 ORDER BY s.position`,
 };
 
@@ -151,36 +159,52 @@ export function insertStages(
   };
 }
 
-/** Writes what changes of a workflow whose row is locked. */
-export function updateWorkflow(workflow: WorkflowState): Statement {
-  return {
-    name: 'workflow-update',
-    text: `
-      UPDATE workflows w SET status = n.status, error = n.error, deadline_at = n.deadline_at, check_at = n.check_at,
-        run = n.run, seq = n.seq, updated_at = n.updated_at, ended_at = n.ended_at
-      FROM json_to_record($1::json) AS n(id text, project_id text, status text, error jsonb, deadline_at timestamptz,
-        check_at timestamptz, run int, seq bigint, updated_at timestamptz, ended_at timestamptz)
-      WHERE w.id = n.id AND w.project_id = n.project_id`,
-    values: [JSON.stringify(workflow)],
-  };
-}
-
 /** A stage that changed; `output` is only there when it was just given, or taken back (null). */
 export interface ChangedStage extends StageState {
   readonly output?: unknown;
 }
 
-export function updateStages(key: WorkflowKey, stages: readonly ChangedStage[]): Statement {
-  const rows = stages.map((stage) => ({ ...stage, gave: 'output' in stage }));
-  return {
-    name: 'workflow-stages-update',
-    text: `
-      UPDATE workflow_stages s SET status = n.status, task_id = n.task_id, compensation_task_id = n.compensation_task_id,
-        started_at = n.started_at, ended_at = n.ended_at, error = n.error,
-        output = CASE WHEN n.gave THEN n.output ELSE s.output END
-      FROM json_to_recordset($3::json) AS n(name text, status text, task_id text, compensation_task_id text,
-        started_at timestamptz, ended_at timestamptz, output jsonb, gave boolean, error jsonb)
-      WHERE s.workflow_id = $1 AND s.project_id = $2 AND s.name = n.name`,
-    values: [key.id, key.projectId, JSON.stringify(rows)],
-  };
+/** What of a workflow is to be written: its row, if that changed, and the stages that did. */
+export interface ChangedWorkflow {
+  readonly key: WorkflowKey;
+  readonly row: WorkflowState | undefined;
+  readonly stages: readonly ChangedStage[];
 }
+
+/** Writes what changed of workflows whose rows are locked: one statement for the workflows, one for all their stages. */
+export function updateWorkflows(changed: readonly ChangedWorkflow[]): Statement[] {
+  const rows = changed.flatMap(({ row }) => row ?? []);
+  const stages = changed.flatMap(({ key, stages: ofOne }) =>
+    ofOne.map((stage) => ({
+      ...stage,
+      workflow_id: key.id,
+      project_id: key.projectId,
+      gave: 'output' in stage,
+    })),
+  );
+  return [
+    ...(rows.length === 0 ? [] : [{ ...UPDATE, values: [JSON.stringify(rows)] }]),
+    ...(stages.length === 0 ? [] : [{ ...UPDATE_STAGES, values: [JSON.stringify(stages)] }]),
+  ];
+}
+
+const UPDATE = {
+  name: 'workflows-update',
+  text: `
+    UPDATE workflows w SET status = n.status, error = n.error, deadline_at = n.deadline_at, check_at = n.check_at,
+      run = n.run, seq = n.seq, updated_at = n.updated_at, ended_at = n.ended_at
+    FROM json_to_recordset($1::json) AS n(id text, project_id text, status text, error jsonb, deadline_at timestamptz,
+      check_at timestamptz, run int, seq bigint, updated_at timestamptz, ended_at timestamptz)
+    WHERE w.id = n.id AND w.project_id = n.project_id`,
+};
+
+const UPDATE_STAGES = {
+  name: 'workflow-stages-update',
+  text: `
+    UPDATE workflow_stages s SET status = n.status, task_id = n.task_id, compensation_task_id = n.compensation_task_id,
+      started_at = n.started_at, ended_at = n.ended_at, error = n.error,
+      output = CASE WHEN n.gave THEN n.output ELSE s.output END
+    FROM json_to_recordset($1::json) AS n(workflow_id text, project_id text, name text, status text, task_id text,
+      compensation_task_id text, started_at timestamptz, ended_at timestamptz, output jsonb, gave boolean, error jsonb)
+    WHERE s.workflow_id = n.workflow_id AND s.project_id = n.project_id AND s.name = n.name`,
+};

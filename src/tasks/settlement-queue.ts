@@ -1,0 +1,52 @@
+import { Logger } from '@nestjs/common';
+import { rowKey } from '../shared/ids.js';
+import type { TaskKey } from './persistence/task-rows.js';
+
+/** What is settled together: the ended tasks of one workflow, or ended tasks that belong to none. */
+export interface EndedGroup {
+  readonly projectId: string;
+  readonly workflowId: string | null;
+  readonly tasks: ReadonlyMap<string, TaskKey>;
+}
+
+/** Groups that wait: what is added of one workflow goes together, and one at a time; so many workflows at once at most. */
+export class SettlementQueue {
+  private readonly logger = new Logger(SettlementQueue.name);
+  private readonly waiting = new Map<string, EndedGroup & { readonly tasks: Map<string, TaskKey> }>();
+  private readonly running = new Map<string, Promise<void>>();
+  private closed = false;
+
+  constructor(
+    private readonly atOnce: number,
+    private readonly settle: (group: EndedGroup) => Promise<void>,
+  ) {}
+
+  add(projectId: string, workflowId: string | null, ended: Iterable<TaskKey>): void {
+    const name = workflowId === null ? '' : rowKey(projectId, workflowId);
+    const group = this.waiting.get(name) ?? { projectId, workflowId, tasks: new Map<string, TaskKey>() };
+    for (const key of ended) group.tasks.set(rowKey(key.projectId, key.id), key);
+    this.waiting.set(name, group);
+    this.next();
+  }
+
+  /** Begins nothing more, and resolves when what runs is done. What waits is found by the sweep of another process. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.all(this.running.values());
+  }
+
+  private next(): void {
+    for (const [name, group] of this.waiting) {
+      if (this.closed || this.running.size >= this.atOnce) return;
+      if (this.running.has(name)) continue;
+      this.waiting.delete(name);
+      const run = this.settle(group)
+        .catch((error: unknown) => this.logger.warn(`a settlement is put off: ${String(error)}`))
+        .finally(() => {
+          this.running.delete(name);
+          this.next();
+        });
+      this.running.set(name, run);
+    }
+  }
+}

@@ -75,17 +75,19 @@ export class Routes implements OnModuleInit {
     await this.refresh();
   }
 
-  /** Makes those routes that are not known yet, none of which names an agent, in one statement: {@link idOf} finds them then. */
-  async prepare(keys: readonly Omit<RouteKey, 'assignedAgent'>[]): Promise<void> {
-    const missing = keys.filter((key) => !this.ids.has(cacheKey({ ...key, assignedAgent: null })));
-    if (missing.length < 2) return;
-    const rows = missing.map(({ projectId, agentType, capabilities }) => ({
-      project_id: projectId,
-      agent_type: agentType,
-      capabilities: [...new Set(capabilities)].toSorted(),
-    }));
-    await this.database.query(MAKE_ROUTES, [JSON.stringify(rows)]);
-    await this.refresh();
+  /** Makes those routes that are not known yet, none of which names an agent: {@link knownId} finds them then. */
+  async prepare(keys: readonly RouteKey[]): Promise<void> {
+    const missing = keys.filter((key) => this.knownId(key) === undefined);
+    if (missing.length > 1) {
+      const rows = missing.map(({ projectId, agentType, capabilities }) => ({
+        project_id: projectId,
+        agent_type: agentType,
+        capabilities: [...new Set(capabilities)].toSorted(),
+      }));
+      await this.database.query(MAKE_ROUTES, [JSON.stringify(rows)]);
+      await this.refresh();
+    }
+    for (const key of missing) await this.idOf(key);
   }
 
   /** The route of a task, if it is known here; else {@link idOf} has to be asked. */

@@ -30,6 +30,9 @@ export interface NewStageTask {
   readonly correlationId: string;
 }
 
+/** What of a stage decides who may take its task. */
+type Routed = Pick<NewStageTask, 'projectId' | 'agentType' | 'requiredCapabilities'>;
+
 /** A stage's task whose route is known. */
 export type PlannedStageTask = NewTask;
 
@@ -48,10 +51,15 @@ export class TaskWriter {
 
   /** Creates the tasks of stages. Their workflow's row is locked by the caller. */
   async create(tx: Transaction, tasks: readonly NewStageTask[]): Promise<void> {
-    await this.routes.prepare(tasks.map(routeOf));
+    await this.prepareRoutes(tasks);
     const planned: PlannedStageTask[] = [];
     for (const task of tasks) planned.push(this.plan(task, await this.routes.idOf(routeOf(task))));
     this.insert(tx, planned);
+  }
+
+  /** Makes the routes of stages that may become tasks: {@link planNow} knows them then. */
+  prepareRoutes(stages: readonly Routed[]): Promise<void> {
+    return this.routes.prepare(stages.map(routeOf));
   }
 
   /** Plans tasks of stages with what is known here; undefined when the database has to be asked for a route. */
@@ -67,6 +75,7 @@ export class TaskWriter {
 
   /** Creates planned tasks of stages. Their workflows' rows are locked by the caller. */
   insert(into: Recording, planned: readonly PlannedStageTask[]): void {
+    if (planned.length === 0) return;
     const changes = new TaskChanges(into, []);
     for (const [ordinal, task] of planned.entries()) {
       const workflow = { status: 'running', correlation_id: task.correlation_id ?? task.id };
@@ -134,6 +143,6 @@ export class TaskWriter {
   }
 }
 
-function routeOf({ projectId, agentType, requiredCapabilities: capabilities = [] }: NewStageTask): RouteKey {
+function routeOf({ projectId, agentType, requiredCapabilities: capabilities = [] }: Routed): RouteKey {
   return { projectId, agentType, capabilities, assignedAgent: null };
 }

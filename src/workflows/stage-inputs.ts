@@ -8,6 +8,8 @@ import { compensationTask, stageTask } from './stage-task.js';
 const INPUT_BYTES = 1024 * 1024;
 /** Inputs of one transaction: 500 stages may be given 1 MiB each. */
 const INPUT_BYTES_AT_ONCE = 8 * INPUT_BYTES;
+/** Inputs of a workflow's first stages, which share a batch with what others want. */
+const FIRST_INPUT_BYTES = 2 * INPUT_BYTES;
 
 /** A stage that is to be started, or undone. */
 export interface Beginning {
@@ -69,6 +71,21 @@ export class StageInputs {
     }
     return tasks;
   }
+}
+
+/** The tasks of stages that begin with their workflow: they depend on none. Those that are missing have to wait. */
+export function firstTasks(
+  workflow: WorkflowState,
+  beginnings: readonly Beginning[],
+  posted: { readonly inputData: unknown; readonly definitions: ReadonlyMap<string, StageDefinition> },
+): StageTasks {
+  const most = Math.max(1, Math.floor(FIRST_INPUT_BYTES / sizeOf(posted.inputData)));
+  const tasks = beginnings.slice(0, most).map(({ command, stage }) => {
+    const definition = posted.definitions.get(stage);
+    const from = { definition, inputData: posted.inputData, outputOf: () => null };
+    return [stage, taskOf(workflow, command, from)] as const;
+  });
+  return new Map(tasks);
 }
 
 /** The task that a stage becomes, or that undoes it; an error when what it is given is too large. */

@@ -2,16 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { Transaction } from '../platform/database/transactor.js';
 import { type TaskKey, TaskWriter, WorkflowTasks } from '../tasks/index.js';
 import type { Step } from './domain/workflow.machine.js';
-import { postedSource, storedSource } from './persistence/stage-sources.js';
+import { storedSource } from './persistence/stage-sources.js';
 import {
-  insertStages,
-  insertWorkflow,
   STAGES_OF_WORKFLOW,
-  type StageDefinition,
   type StageState,
   updateWorkflows,
   type WorkflowKey,
-  type WorkflowRow,
   type WorkflowState,
 } from './persistence/workflow-rows.js';
 import { StageInputs } from './stage-inputs.js';
@@ -33,24 +29,14 @@ export class WorkflowSteps {
     this.listeners.push(listener);
   }
 
-  /** Inserts a workflow and starts it, in one transaction: nobody sees it before its first stages have tasks. */
-  async begin(
-    tx: Transaction,
-    workflow: WorkflowRow,
-    stages: readonly StageState[],
-    definitions: readonly StageDefinition[],
-  ): Promise<{ readonly workflow: WorkflowRow; readonly stages: readonly StageState[] }> {
-    const changes = new WorkflowChanges(tx, workflow, stages);
-    const run = new WorkflowRun(changes);
-    const inputs = new StageInputs(postedSource(workflow.input_data, definitions));
-    for (let steps = run.next(decideNext); steps.length > 0; steps = run.next(decideNext))
-      await take(steps, { run, changes, inputs });
-    const inserted = { ...workflow, ...changes.row(run.more) };
-    tx.write(insertWorkflow(inserted));
-    tx.write(insertStages({ id: workflow.id, projectId: workflow.project_id }, changes.stages, definitions));
-    await this.writer.create(tx, changes.started);
-    this.tell(tx, inserted);
-    return { workflow: inserted, stages: changes.stages };
+  /** Tells, after the commit, that somebody has to look at a workflow, if so. */
+  tellCheck(into: Pick<Transaction, 'afterCommit'>, workflow: WorkflowState): void {
+    if (workflow.check_at === null) return;
+    const key = { id: workflow.id, projectId: workflow.project_id };
+    const at = new Date(workflow.check_at);
+    into.afterCommit(() => {
+      for (const listener of this.listeners) listener(key, at);
+    });
   }
 
   /**
@@ -85,7 +71,7 @@ export class WorkflowSteps {
     }
     const written = changes.written(run.more);
     for (const statement of updateWorkflows([written])) tx.write(statement);
-    if (written.isMoved) this.tell(tx, written.row);
+    if (written.isMoved && written.row !== undefined) this.tellCheck(tx, written.row);
     await this.writer.create(tx, changes.started);
     const cancelled = await this.cancel(tx, changes, run, cancelFor);
     const { status } = changes.workflow;
@@ -104,15 +90,6 @@ export class WorkflowSteps {
     const ids = cancelFor === undefined ? cut.taskIds : await this.tasks.open(tx, projectId, id);
     const tasks = await this.tasks.lock(tx, projectId, ids);
     return this.tasks.cancel(tx, tasks, cancelFor ?? cut.reason);
-  }
-
-  private tell(tx: Transaction, checked: WorkflowState | undefined): void {
-    if (checked === undefined || checked.check_at === null) return;
-    const key = { id: checked.id, projectId: checked.project_id };
-    const at = new Date(checked.check_at);
-    tx.afterCommit(() => {
-      for (const listener of this.listeners) listener(key, at);
-    });
   }
 }
 

@@ -4,6 +4,7 @@ import { BatchedEvaluation } from './batched-evaluation.js';
 import { WorkflowsController } from './http/workflows.controller.js';
 import { WorkflowCheckSweep } from './jobs/check.sweep.js';
 import { WorkflowRetention } from './jobs/retention.sweep.js';
+import { WorkflowCreation } from './workflow-creation.js';
 import { WorkflowEvaluation } from './workflow-evaluation.js';
 import { WorkflowReads } from './workflow-reads.service.js';
 import { WorkflowSteps } from './workflow-steps.js';
@@ -17,6 +18,7 @@ import { WorkflowsService } from './workflows.service.js';
   providers: [
     BatchedEvaluation,
     WorkflowCheckSweep,
+    WorkflowCreation,
     WorkflowEvaluation,
     WorkflowReads,
     WorkflowRetention,

@@ -6,26 +6,12 @@ import { DomainError } from '../shared/domain-error.js';
 import { TaskTemplates, type TemplatedInput } from '../tasks/index.js';
 import { assertRunnable } from './domain/workflow.graph.js';
 import { decideCancel, decidePause, decideResume, decideRetry } from './domain/workflow.machine.js';
-import type { WorkflowConfiguration } from './domain/workflow.js';
-import { FIND_WORKFLOW, type WholeWorkflow } from './persistence/workflow-reads.js';
-import type { StageDefinition, StageState, WorkflowKey, WorkflowRow } from './persistence/workflow-rows.js';
+import type { WholeWorkflow } from './persistence/workflow-reads.js';
+import type { StageDefinition, WorkflowKey } from './persistence/workflow-rows.js';
+import { type PostedWorkflow, WorkflowCreation } from './workflow-creation.js';
 import { WorkflowEvaluation } from './workflow-evaluation.js';
 import { WorkflowReads } from './workflow-reads.service.js';
 import type { Decide } from './workflow-run.js';
-import { WorkflowSteps } from './workflow-steps.js';
-
-/** A workflow as it was posted. */
-export interface PostedWorkflow {
-  readonly id?: string;
-  readonly name: string;
-  readonly stages: readonly StageDefinition[];
-  readonly configuration: WorkflowConfiguration;
-  /** Seconds. */
-  readonly timeout?: number;
-  readonly input_data?: unknown;
-  readonly correlation_id?: string;
-  readonly metadata?: unknown;
-}
 
 /** Changes of workflows on request, each in a transaction of its own. Each throws NOT_FOUND, or INVALID_TRANSITION. */
 @Injectable()
@@ -33,7 +19,7 @@ export class WorkflowsService {
   constructor(
     private readonly transactor: Transactor,
     private readonly evaluation: WorkflowEvaluation,
-    private readonly steps: WorkflowSteps,
+    private readonly creation: WorkflowCreation,
     private readonly reads: WorkflowReads,
     private readonly templates: TaskTemplates,
   ) {}
@@ -48,24 +34,21 @@ export class WorkflowsService {
     posted: PostedWorkflow,
   ): Promise<{ readonly workflow: WholeWorkflow; readonly created: boolean }> {
     assertRunnable(posted.stages);
-    const id = posted.id ?? newId();
-    const hash = bodyHash(posted);
+    const key = { id: posted.id ?? newId(), projectId };
     const inputs = posted.stages.map(({ input }) => input);
     const templated = await this.templates.applyAll(projectId, inputs, (n) => `/stages/${n}/input`);
-    return this.transactor.run(async (tx) => {
-      if (posted.id !== undefined) {
-        const [stored] = await tx.query<WholeWorkflow>(FIND_WORKFLOW, [id, projectId]);
-        if (stored !== undefined) return { workflow: sameBody(stored, hash), created: false };
-      }
-      const row = newRow({ id, projectId }, posted, hash, tx.now);
-      const definitions = posted.stages.map((stage, n) => withTemplate(stage, templated[n]));
-      const begun = await this.steps.begin(tx, row, definitions.map(newStage), definitions);
-      const stages = begun.stages.flatMap((stage, index) => {
-        const definition = definitions[index];
-        return definition === undefined ? [] : [{ ...stage, definition, output: null }];
-      });
-      return { workflow: { ...begun.workflow, stages }, created: true };
+    // Nobody can name a workflow before it has its id: who chose none is never compared.
+    const hash = posted.id === undefined ? '' : bodyHash(posted);
+    const created = await this.creation.create({
+      ...posted,
+      key,
+      chosenId: posted.id !== undefined,
+      hash,
+      stages: posted.stages.map((stage, n) => withTemplate(stage, templated[n])),
+      refusal: templated.find(({ refusal }) => refusal !== undefined)?.refusal,
     });
+    if (created !== null) return { workflow: created, created: true };
+    return { workflow: sameBody(await this.reads.get(key), hash), created: false };
   }
 
   /** Ends it, and with it all its tasks, those that are no stage's too. */
@@ -95,9 +78,8 @@ export class WorkflowsService {
   }
 }
 
-/** A stage whose input may name a template, as a task's may. @throws DomainError INVALID_TEMPLATE */
+/** A stage whose input may name a template, as a task's may. */
 function withTemplate(stage: StageDefinition, templated: TemplatedInput | undefined): StageDefinition {
-  if (templated?.refusal !== undefined) throw templated.refusal;
   if (templated === undefined || templated.version === null) return stage;
   return {
     ...stage,
@@ -112,47 +94,4 @@ function sameBody(stored: WholeWorkflow, hash: string): WholeWorkflow {
   throw new DomainError('CONFLICT', `Workflow '${stored.id}' exists with another body.`, {
     workflow_id: stored.id,
   });
-}
-
-function newRow(
-  { id, projectId }: WorkflowKey,
-  posted: PostedWorkflow,
-  hash: string,
-  now: string,
-): WorkflowRow {
-  const { timeout = null } = posted;
-  return {
-    id,
-    project_id: projectId,
-    name: posted.name,
-    status: 'running',
-    configuration: posted.configuration,
-    input_data: posted.input_data ?? null,
-    metadata: posted.metadata ?? null,
-    error: null,
-    correlation_id: posted.correlation_id ?? id,
-    body_hash: hash,
-    timeout,
-    deadline_at: timeout === null ? null : new Date(Date.parse(now) + timeout * 1000).toISOString(),
-    check_at: null,
-    run: 1,
-    seq: 0,
-    created_at: now,
-    updated_at: now,
-    ended_at: null,
-  };
-}
-
-function newStage({ name, dependencies, compensation }: StageDefinition): StageState {
-  return {
-    name,
-    dependencies,
-    compensable: compensation !== undefined,
-    status: 'pending',
-    task_id: null,
-    compensation_task_id: null,
-    started_at: null,
-    ended_at: null,
-    error: null,
-  };
 }

@@ -16,17 +16,6 @@ const OUTPUT_SIZES = {
 };
 const OUTPUTS = { name: 'workflow-outputs', text: `SELECT s.name, s.output AS value ${STAGES}` };
 
-/** A workflow that is being created: all there is, is what was posted. */
-export function postedSource(inputData: unknown, definitions: readonly StageDefinition[]): StageSource {
-  const byName = new Map(definitions.map((definition) => [definition.name, definition]));
-  return {
-    inputData: () => Promise.resolve(inputData),
-    definitions: () => Promise.resolve(byName),
-    outputSizes: () => Promise.resolve(new Map()),
-    outputs: () => Promise.resolve(new Map()),
-  };
-}
-
 /** @param fresh what stages have just given, and is not in their rows yet */
 export function storedSource(
   tx: Transaction,

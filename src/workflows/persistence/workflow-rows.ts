@@ -127,37 +127,55 @@ export function lockShared(ids: readonly string[], projectIds: readonly string[]
   return { ...(mode === 'skip' ? LOCK_SHARED_SKIPPING : LOCK_SHARED_WAITING), values: [ids, projectIds] };
 }
 
-export function insertWorkflow(workflow: WorkflowRow): Statement {
+/** Which of these workflows exist. Rows: id, project_id. */
+export function existingWorkflows(keys: readonly WorkflowKey[]): Statement {
   return {
-    name: 'workflow-insert',
+    name: 'workflows-exist',
     text: `
-      INSERT INTO workflows (id, project_id, name, status, configuration, input_data, metadata, error, correlation_id,
-        body_hash, timeout, deadline_at, check_at, run, seq, created_at, updated_at, ended_at)
-      SELECT * FROM json_to_record($1::json) AS n(id text, project_id text, name text, status text, configuration jsonb,
-        input_data jsonb, metadata jsonb, error jsonb, correlation_id text, body_hash text, timeout int,
-        deadline_at timestamptz, check_at timestamptz, run int, seq bigint, created_at timestamptz,
-        updated_at timestamptz, ended_at timestamptz)`,
-    values: [JSON.stringify(workflow)],
+      SELECT w.id, w.project_id FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
+      JOIN workflows w ON w.id = k.id AND w.project_id = k.project_id`,
+    values: [keys.map(({ id }) => id), keys.map(({ projectId }) => projectId)],
   };
 }
 
-/** Inserts the stages of a new workflow, in the order in which they were listed. */
-export function insertStages(
-  key: WorkflowKey,
-  stages: readonly StageState[],
-  definitions: readonly StageDefinition[],
-): Statement {
-  const rows = stages.map((stage, position) => ({ ...stage, position, definition: definitions[position] }));
-  return {
-    name: 'workflow-stages-insert',
-    text: `
-      INSERT INTO workflow_stages (workflow_id, project_id, name, position, definition, status, task_id, started_at,
-        ended_at, error)
-      SELECT $1::text, $2::text, n.* FROM json_to_recordset($3::json) AS n(name text, position int, definition jsonb,
-        status text, task_id text, started_at timestamptz, ended_at timestamptz, error jsonb)`,
-    values: [key.id, key.projectId, JSON.stringify(rows)],
-  };
+/** A new workflow, with its stages in the order in which they were listed. */
+export interface NewWorkflow {
+  readonly row: WorkflowRow;
+  readonly stages: readonly (StageState & { readonly definition: StageDefinition })[];
 }
+
+/** Inserts workflows: one statement for the workflows, one for all their stages. */
+export function insertWorkflows(workflows: readonly NewWorkflow[]): Statement[] {
+  if (workflows.length === 0) return [];
+  const stages = workflows.flatMap(({ row, stages: ofOne }) =>
+    ofOne.map((stage, position) => ({ ...stage, workflow_id: row.id, project_id: row.project_id, position })),
+  );
+  return [
+    { ...INSERT, values: [JSON.stringify(workflows.map(({ row }) => row))] },
+    { ...INSERT_STAGES, values: [JSON.stringify(stages)] },
+  ];
+}
+
+const INSERT = {
+  name: 'workflows-insert',
+  text: `
+    INSERT INTO workflows (id, project_id, name, status, configuration, input_data, metadata, error, correlation_id,
+      body_hash, timeout, deadline_at, check_at, run, seq, created_at, updated_at, ended_at)
+    SELECT * FROM json_to_recordset($1::json) AS n(id text, project_id text, name text, status text, configuration jsonb,
+      input_data jsonb, metadata jsonb, error jsonb, correlation_id text, body_hash text, timeout int,
+      deadline_at timestamptz, check_at timestamptz, run int, seq bigint, created_at timestamptz,
+      updated_at timestamptz, ended_at timestamptz)
+    ORDER BY n.id, n.project_id`,
+};
+
+const INSERT_STAGES = {
+  name: 'workflow-stages-insert',
+  text: `
+    INSERT INTO workflow_stages (workflow_id, project_id, name, position, definition, status, task_id, started_at,
+      ended_at, error)
+    SELECT * FROM json_to_recordset($1::json) AS n(workflow_id text, project_id text, name text, position int,
+      definition jsonb, status text, task_id text, started_at timestamptz, ended_at timestamptz, error jsonb)`,
+};
 
 /** A stage that changed; `output` is only there when it was just given, or taken back (null). */
 export interface ChangedStage extends StageState {

@@ -79,7 +79,13 @@ export class TaskWriter {
     const changes = new TaskChanges(into, []);
     for (const [ordinal, task] of planned.entries()) {
       const workflow = { status: 'running', correlation_id: task.correlation_id ?? task.id };
-      const around = { now: into.now, ordinal, dependency: () => undefined, workflow, absentAgent: undefined };
+      const around = {
+        now: into.now,
+        ordinal,
+        dependency: () => undefined,
+        workflow,
+        absentAgent: undefined,
+      };
       changes.apply(create(task, around), null);
     }
     this.finish(into, changes, []);

@@ -80,10 +80,7 @@ export class BatchedEvaluation implements BatchHandler<WorkflowKey, Evaluated> {
       const workflow = byKey.get(name);
       if (workflow === undefined) return batch.mode === 'skip' ? { busy: true } : { done: 'too_much' };
       const ofIt = endedOf.get(name) ?? [];
-      const draft = this.draft(
-        { workflow, stages: stagesOfEach.get(name) ?? [], ended: ofIt },
-        batch.now,
-      );
+      const draft = this.draft({ workflow, stages: stagesOfEach.get(name) ?? [], ended: ofIt }, batch.now);
       if (draft === undefined) return { done: 'too_much' };
       drafts.push(draft);
       settled.push(...ofIt);
@@ -106,7 +103,8 @@ export class BatchedEvaluation implements BatchHandler<WorkflowKey, Evaluated> {
   /** @returns undefined when that is too much for a batch */
   private draft({ workflow: row, stages, ended }: Loaded, now: string): Draft | undefined {
     const { input_data: inputData, is_due: isDue, is_large: isLarge, ...workflow } = row;
-    const isMuch = stages.length > STAGES_IN_BATCH || ended.length > ENDS_IN_BATCH || isDue === true || isLarge;
+    const isMuch =
+      stages.length > STAGES_IN_BATCH || ended.length > ENDS_IN_BATCH || isDue === true || isLarge;
     if (isMuch || stages.some((stage) => stage.is_large)) return undefined;
     if (ended.some((task) => task.is_large || task.awaited)) return undefined;
 

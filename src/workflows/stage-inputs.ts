@@ -67,7 +67,10 @@ export class StageInputs {
     const outputs = await this.source.outputs([...new Set(chosen.flatMap(needs))]);
     const outputOf = (name: string): unknown => outputs.get(name) ?? null;
     for (const { command, stage } of chosen) {
-      tasks.set(stage, taskOf(workflow, command, { definition: definitions.get(stage), inputData, outputOf }));
+      tasks.set(
+        stage,
+        taskOf(workflow, command, { definition: definitions.get(stage), inputData, outputOf }),
+      );
     }
     return tasks;
   }

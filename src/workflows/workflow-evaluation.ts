@@ -45,9 +45,7 @@ export class WorkflowEvaluation implements ParentWorkflows {
   }
 
   async evaluateInBatch(projectId: string, workflowId: string): Promise<boolean> {
-    return (
-      (await this.batcher.submit(this.batched, { id: workflowId, projectId }, BATCHED_BYTES)) === 'done'
-    );
+    return (await this.batcher.submit(this.batched, { id: workflowId, projectId }, BATCHED_BYTES)) === 'done';
   }
 
   async evaluate(tx: Transaction, projectId: string, workflowId: string): Promise<TaskKey[]> {

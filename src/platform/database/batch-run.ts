@@ -4,6 +4,7 @@ import type { Batch, BatchHandler, LockMode, Outcome } from './batch.js';
 import { commitWithEvents } from './commit.js';
 import { type EffectKey, findEffects, type StoredEffect, storeEffects } from '../idempotency/effect-key.js';
 import type { LogWriter } from './log-writer.js';
+import { opening } from './opening.js';
 import { pipeline } from './pipeline.js';
 import type { Row, Statement } from './statement.js';
 
@@ -19,16 +20,6 @@ export interface Entry {
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
-
-const BEGIN: Statement = { name: 'begin', text: 'BEGIN' };
-const BATCH_FACTS: Statement = {
-  name: 'batch-facts',
-  text: `SELECT date_trunc('milliseconds', clock_timestamp()) AS now, pg_current_xact_id()::text AS xid`,
-};
-const LOCK_TIMEOUT: Statement = {
-  name: 'lock-timeout',
-  text: `SELECT set_config('lock_timeout', '2s', true)`,
-};
 
 /** A batch's transaction, from BEGIN to COMMIT. What it decided stays here, so that a lost answer can be given later. */
 export class BatchRun {
@@ -48,7 +39,7 @@ export class BatchRun {
   /** @returns the position of the first event, if there are events */
   async execute(client: pg.ClientBase, log: LogWriter): Promise<number | undefined> {
     const groups = this.groups();
-    const opening = this.mode === 'wait' ? [BEGIN, LOCK_TIMEOUT, BATCH_FACTS] : [BEGIN, BATCH_FACTS];
+    const begin = opening(client, this.mode === 'wait');
     const loads = groups.map(({ handler, entries }) =>
       handler.load(
         entries.map((entry) => entry.command),
@@ -57,10 +48,10 @@ export class BatchRun {
     );
     const effects = this.entries.flatMap(({ effect }) => effect ?? []);
     const find = effects.length === 0 ? [] : [findEffects(effects)];
-    const rows = await pipeline(client, [...opening, ...loads.flat(), ...find]);
+    const rows = await pipeline(client, [...begin, ...loads.flat(), ...find]);
     // The row's shape is findEffects' column list.
     if (effects.length > 0) this.replay((rows.at(-1) ?? []) as unknown as readonly StoredEffect[]);
-    const facts = rows[opening.length - 1]?.[0];
+    const facts = rows[begin.length - 1]?.[0];
     this.xid = String(facts?.['xid']);
     this.now = String(facts?.['now']);
 
@@ -74,7 +65,7 @@ export class BatchRun {
     };
     const picks: { statements: readonly Statement[]; settle: (rows: readonly (readonly Row[])[]) => void }[] =
       [];
-    let at = opening.length;
+    let at = begin.length;
     for (const [index, { handler, entries: all }] of groups.entries()) {
       const count = loads[index]?.length ?? 0;
       const loaded = rows.slice(at, at + count);

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type pg from 'pg';
 import { DatabaseConnection } from './database-connection.js';
 import { pipeline } from './pipeline.js';
+import { freshPlans } from './plans.js';
 import { toRefusal } from './postgres-errors.js';
 import type { Sql } from './statement.js';
 
@@ -22,8 +23,8 @@ export class Database {
     let failure: unknown;
     try {
       client = await this.pool.connect();
-      const [rows = []] = await pipeline(client, [{ ...sql, values }]);
-      return rows as R[];
+      const rows = await pipeline(client, [...freshPlans(client), { ...sql, values }]);
+      return rows.at(-1) as R[];
     } catch (error) {
       failure = error;
       throw toRefusal(error);

@@ -12,6 +12,7 @@ import {
 } from './commit.js';
 import { DatabaseConnection } from './database-connection.js';
 import { LogWriter } from './log-writer.js';
+import { opening } from './opening.js';
 import { pipeline } from './pipeline.js';
 import { databaseAway, isConnectionLost, isWorthRepeating, toRefusal } from './postgres-errors.js';
 import type { Sql, Statement } from './statement.js';
@@ -71,7 +72,7 @@ export class Transactor {
     const ending = new Ending(this.log);
     let broken = false;
     try {
-      const facts = (await pipeline(client, OPENING)).at(-1)?.[0];
+      const facts = (await pipeline(client, opening(client, true))).at(-1)?.[0];
       const [xid, now] = [String(facts?.['xid']), String(facts?.['now'])];
       const [stored] = effect === undefined ? [] : await this.stored(client, effect);
       if (effect !== undefined && stored !== undefined) {
@@ -136,12 +137,3 @@ class Ending {
 }
 
 const REPLAY = new Error('the transaction was aborted when its connection was lost');
-
-const OPENING: Statement[] = [
-  { name: 'begin', text: 'BEGIN' },
-  { name: 'lock-timeout', text: `SELECT set_config('lock_timeout', '2s', true)` },
-  {
-    name: 'transaction-facts',
-    text: `SELECT date_trunc('milliseconds', clock_timestamp()) AS now, pg_current_xact_id()::text AS xid`,
-  },
-];

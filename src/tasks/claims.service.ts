@@ -56,9 +56,15 @@ export class ClaimsService {
     );
   }
 
-  private async take(key: AgentKey, ask: Ask, patience: Patience, waiter?: Waiter): Promise<Claimed> {
+  private async take(
+    key: AgentKey,
+    ask: Ask,
+    patience: Patience,
+    waiter?: Waiter,
+    woken = false,
+  ): Promise<Claimed> {
     const command = { agent: key, max: ask.max, sessionEpoch: ask.sessionEpoch, pushed: false };
-    const claimed = await this.dispatcher.claim(command, waiter);
+    const claimed = await this.dispatcher.claim(command, waiter, woken);
     if (!patience.ended) return claimed;
     await this.giveBack(key, claimed.items);
     return { ...claimed, items: [] };
@@ -76,12 +82,12 @@ export class ClaimsService {
     let passOn = (): void => {};
     // Where nothing is known to wait, a claim would only say so; unless it was made before, under the same key.
     let mayClaim = !this.dispatcher.hasNothingFor(agent) || currentKeyedRequest() !== undefined;
-    for (let noted = seen; ; noted = true, mayClaim = true) {
+    for (let noted = seen, woken = false; ; noted = true, mayClaim = true, woken = true) {
       const news = this.news(agent, deadline - Date.now(), patience);
       try {
         if (mayClaim) {
           const { items } = noted
-            ? await this.take(key, ask, patience, news.waiter)
+            ? await this.take(key, ask, patience, news.waiter, woken)
             : await this.now(key, ask, patience, news.waiter);
           if (items.length === 0) passOn();
           if (items.length > 0 || patience.ended || Date.now() >= deadline) return items;

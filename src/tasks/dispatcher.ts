@@ -12,12 +12,15 @@ import { RouteNews } from './route-news.js';
 import { ProjectTurns } from './project-turns.js';
 import { Routes } from './routes.js';
 import { TaskReactions } from './task-reactions.js';
+import type { ClaimedTask } from './task-view.js';
 import { type Waiter, Waiters } from './waiters.js';
 
 const CHANNEL = 'routes';
 const SWEEP_MS = 500;
 /** Waiters that one hint is passed on to at most; the sweep reaches the others. */
 const ASKED = 16;
+/** What a claim weighs in the lane. */
+const CLAIM_BYTES = 512;
 /** Agents whose last claim is remembered. */
 const REMEMBERED = 10_000;
 
@@ -32,6 +35,8 @@ export class Dispatcher implements OnModuleInit {
   private readonly announced = new Set<string>();
   private readonly agents = new Map<string, AgentRow>();
   private readonly news = new RouteNews();
+  /** Tasks that were claimed here in this turn of the event loop. */
+  private readonly taken = new Set<string>();
 
   constructor(
     private readonly batcher: Batcher,
@@ -47,8 +52,17 @@ export class Dispatcher implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    this.reactions.on('claimable', (tasks) => this.announce(tasks));
-    this.reactions.on('freed', (agents) => {
+    this.reactions.on('claimable', (tasks, moment) => {
+      if (moment === 'soon') this.wakeFor(tasks);
+      else if (moment === 'now') this.announce(tasks);
+      // By then whoever joined the batch has its claim's answer.
+      else
+        setImmediate(() =>
+          this.announce(tasks.filter(({ project_id, id }) => !this.taken.has(rowKey(project_id, id)))),
+        );
+    });
+    this.reactions.on('freed', (agents, moment) => {
+      if (moment === 'again') return;
       for (const agent of agents) this.wakeAgent(agent);
     });
     this.wakeUp.on(CHANNEL, (routes) => void this.hear(routes));
@@ -63,15 +77,19 @@ export class Dispatcher implements OnModuleInit {
     );
   }
 
-  /** @param waiter who will wait, should there be nothing; told at once whether it is full, before anything else commits */
-  async claim(command: ClaimCommand, waiter?: Waiter): Promise<Claimed> {
+  /**
+   * @param waiter who will wait, should there be nothing; told at once whether it is full, before anything else commits
+   * @param woken it claims because of news, which may be of a batch that is under way: it joins it
+   */
+  async claim(command: ClaimCommand, waiter?: Waiter, woken = false): Promise<Claimed> {
     const sentAt = this.news.now;
     // Without need it is submitted at once: it then shares its batch with the reports that came with it.
     const { agent } = command;
     const projects = this.turns.matterTo(agent)
       ? await this.turns.next(agent, this.recall(agent))
       : undefined;
-    const claimed = await this.batcher.submit(this.claims, { ...command, projects });
+    const claimed = await this.batcher.submit(this.claims, { ...command, projects }, CLAIM_BYTES, woken);
+    this.take(claimed.items);
     // Where only some projects had their turn, the others may have work.
     if (claimed.exhausted && projects === undefined) {
       for (const { id } of this.routes.of(claimed.agent)) this.news.exhausted(id, sentAt);
@@ -106,15 +124,30 @@ export class Dispatcher implements OnModuleInit {
     this.waiters.remove(waiter);
   }
 
+  /** Wakes who waits here, and tells the other processes. */
   private announce(tasks: readonly Task[]): void {
+    for (const route of this.wakeFor(tasks)) {
+      this.announced.add(String(route));
+      this.wakeUp.notify(CHANNEL, String(route));
+    }
+  }
+
+  /** Wakes as many waiters as there are tasks. @returns the tasks' routes */
+  private wakeFor(tasks: readonly Task[]): Iterable<number> {
     const news = new Map<number, number>();
     for (const task of tasks) news.set(task.route, (news.get(task.route) ?? 0) + 1);
     for (const [route, count] of news) {
       this.news.announce(route);
       this.wakeForRoute(route, count, (waiter) => !waiter.full);
-      this.announced.add(String(route));
-      this.wakeUp.notify(CHANNEL, String(route));
     }
+    return news.keys();
+  }
+
+  /** Remembers what was claimed here until whoever hears of it in this turn of the event loop has heard. */
+  private take(items: readonly ClaimedTask[]): void {
+    if (items.length === 0) return;
+    if (this.taken.size === 0) setImmediate(() => this.taken.clear());
+    for (const { project_id: projectId, id } of items) this.taken.add(rowKey(projectId, id));
   }
 
   /** Wakes as many waiters of a route as there are tasks. */

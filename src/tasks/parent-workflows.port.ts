@@ -18,10 +18,10 @@ export abstract class ParentWorkflows {
   /** Share-locks the named workflows (ids and project ids pairwise), so that none ends while a task joins it. Rows: {@link ParentWorkflow}. */
   abstract lockShared(ids: readonly string[], projectIds: readonly string[], mode: LockMode): Statement;
   /**
-   * Looks at a workflow some of whose tasks ended, in a batch with many others, and settles those.
-   * @returns false when that takes a transaction of its own: see `evaluate`
+   * Looks at a workflow some of whose tasks ended, in a batch with many others, which may be the one that ends them.
+   * @returns the tasks that it settled; undefined when that takes a transaction of its own: see `evaluate`
    */
-  abstract evaluateInBatch(projectId: string, workflowId: string): Promise<boolean>;
+  abstract evaluateInBatch(projectId: string, workflowId: string): Promise<readonly TaskKey[] | undefined>;
   /**
    * Looks at a workflow some of whose tasks ended: locks it, reads the state anew, and starts, skips, cancels or undoes
    * stages, or ends the workflow. Level-triggered: calling it once too often changes nothing.

@@ -29,6 +29,14 @@ export class SettlementQueue {
     this.next();
   }
 
+  /** These are settled: they need not wait. */
+  forget(projectId: string, workflowId: string, settled: readonly TaskKey[]): void {
+    const name = rowKey(projectId, workflowId);
+    const group = this.waiting.get(name);
+    for (const key of settled) group?.tasks.delete(rowKey(key.projectId, key.id));
+    if (group?.tasks.size === 0) this.waiting.delete(name);
+  }
+
   /** Begins nothing more, and resolves when what runs is done. What waits is found by the sweep of another process. */
   async close(): Promise<void> {
     this.closed = true;

@@ -45,7 +45,10 @@ export class Settlement implements OnModuleInit, OnApplicationShutdown {
   ) {}
 
   onModuleInit(): void {
-    this.reactions.on('unsettled', (tasks) => this.add(tasks));
+    this.reactions.on('unsettled', (tasks, moment) => {
+      // Only workflows are looked at in the batch that ends their tasks.
+      this.add(moment === 'soon' ? tasks.filter((task) => task.parent_workflow_id !== null) : tasks);
+    });
     this.sweeps.every('settlement', SWEEP_MS, async () => {
       this.add(await this.database.query<Task>(SETTLE_UNSETTLED, [PER_TRANSACTION]));
       return false;
@@ -64,8 +67,10 @@ export class Settlement implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async goOn({ projectId, workflowId, tasks }: EndedGroup): Promise<void> {
-    if (workflowId !== null && (await this.parents.evaluateInBatch(projectId, workflowId))) return;
-    this.alone.add(projectId, workflowId, tasks.values());
+    const settled = workflowId !== null && (await this.parents.evaluateInBatch(projectId, workflowId));
+    // What ended in the very batch of the evaluation was told of again when that was committed.
+    if (settled) this.inBatches.forget(projectId, workflowId, settled);
+    else this.alone.add(projectId, workflowId, tasks.values());
   }
 
   private settle({ projectId, workflowId, tasks }: EndedGroup): Promise<void> {

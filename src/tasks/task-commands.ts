@@ -112,9 +112,7 @@ export class TaskCommands implements BatchHandler<TaskCommand, TaskResult> {
       }
     });
     const written = changes.flush();
-    batch.afterCommit(() =>
-      this.reactions.committed(written, (task) => before.get(rowKey(task.project_id, task.id))),
-    );
+    this.reactions.follow(batch, written, (task) => before.get(rowKey(task.project_id, task.id)));
     return outcomes;
   }
 

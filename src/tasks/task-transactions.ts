@@ -77,7 +77,7 @@ export class TaskTransactions {
         if (plan !== undefined) tasks.set(index, one(plan, index));
       }
       const written = changes.flush();
-      tx.afterCommit(() => this.reactions.committed(written, () => undefined));
+      this.reactions.follow(tx, written, () => undefined);
       return planned.flatMap((_, index) => tasks.get(index) ?? []);
     });
   }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
+import type { Batch } from '../platform/database/batch.js';
 import type { Transaction } from '../platform/database/transactor.js';
 import { rowKey } from '../shared/ids.js';
 import { create, type NewTask } from './domain/creation.js';
@@ -37,7 +38,8 @@ type Routed = Pick<NewStageTask, 'projectId' | 'agentType' | 'requiredCapabiliti
 export type PlannedStageTask = NewTask;
 
 /** What a transaction or a batch takes of changed tasks. */
-type Recording = Pick<Transaction, 'now' | 'write' | 'record' | 'afterCommit'>;
+type Recording = Pick<Transaction, 'now' | 'write' | 'record' | 'afterCommit'> &
+  Partial<Pick<Batch, 'beforeWrite'>>;
 
 /** Changes tasks inside somebody's transaction: workflows, settlements, sweeps. Their reactions follow its commit. */
 @Injectable()
@@ -118,9 +120,7 @@ export class TaskWriter {
   private finish(into: Recording, changes: TaskChanges, before: readonly Task[]): Task[] {
     const written = changes.flush();
     const were = new Map(before.map((task) => [rowKey(task.project_id, task.id), task]));
-    into.afterCommit(() =>
-      this.reactions.committed(written, (task) => were.get(rowKey(task.project_id, task.id))),
-    );
+    this.reactions.follow(into, written, (task) => were.get(rowKey(task.project_id, task.id)));
     return written;
   }
 

@@ -124,7 +124,7 @@ export class WorkflowTasks {
 
   async resume(tx: Transaction, projectId: string, workflowId: string): Promise<void> {
     const tasks = await tx.query<Task>(RESUME, [workflowId, projectId]);
-    tx.afterCommit(() => this.reactions.committed(tasks, () => undefined));
+    this.reactions.follow(tx, tasks, () => undefined);
   }
 
   /**

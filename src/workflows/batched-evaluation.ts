@@ -6,6 +6,7 @@ import { rowKey } from '../shared/ids.js';
 import {
   ENDS_IN_BATCH,
   type PlannedStageTask,
+  type TaskKey,
   TaskWriter,
   type UnsettledTask,
   WorkflowTasks,
@@ -23,8 +24,8 @@ import { taskOf } from './stage-inputs.js';
 import { WorkflowChanges } from './workflow-changes.js';
 import { decideNext, isBeginning, WorkflowRun } from './workflow-run.js';
 
-/** `done`: what followed is drawn, and settled. `too_much`: it needs an evaluation in a transaction of its own. */
-export type Evaluated = 'done' | 'too_much';
+/** The ended tasks that are settled: what follows is drawn. `too_much`: it needs an evaluation in a transaction of its own. */
+export type Evaluated = { readonly settled: readonly TaskKey[] } | 'too_much';
 
 /** A workflow as it was loaded, with its stages in their order and its tasks that ended. */
 interface Loaded {
@@ -84,7 +85,7 @@ export class BatchedEvaluation implements BatchHandler<WorkflowKey, Evaluated> {
       if (draft === undefined) return { done: 'too_much' };
       drafts.push(draft);
       settled.push(...ofIt);
-      return { done: 'done' };
+      return { done: { settled: ofIt.map(({ id, project_id: projectId }) => ({ id, projectId })) } };
     });
     this.write(drafts, settled, batch);
     return outcomes;

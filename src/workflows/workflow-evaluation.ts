@@ -44,8 +44,10 @@ export class WorkflowEvaluation implements ParentWorkflows {
     return lockShared(ids, projectIds, mode);
   }
 
-  async evaluateInBatch(projectId: string, workflowId: string): Promise<boolean> {
-    return (await this.batcher.submit(this.batched, { id: workflowId, projectId }, BATCHED_BYTES)) === 'done';
+  async evaluateInBatch(projectId: string, workflowId: string): Promise<readonly TaskKey[] | undefined> {
+    const key = { id: workflowId, projectId };
+    const evaluated = await this.batcher.submit(this.batched, key, BATCHED_BYTES, true);
+    return evaluated === 'too_much' ? undefined : evaluated.settled;
   }
 
   async evaluate(tx: Transaction, projectId: string, workflowId: string): Promise<TaskKey[]> {

@@ -15,7 +15,7 @@ class DeafWakeUp extends WakeUp {
 
 /** Every hint about what follows from a commit is lost, as when the server dies right after it. */
 class DeafReactions extends TaskReactions {
-  override committed(): void {}
+  override follow(): void {}
 }
 
 type Body = Record<string, unknown>;

@@ -15,10 +15,28 @@ export interface Entry {
   readonly bytes: number;
   /** Process time (ms) after which nobody waits for the answer any more. */
   readonly expiresAt: number;
+  /** It may join a batch that is under way. */
+  readonly joins: boolean;
   /** Set when it belongs to a request with an Idempotency-Key. */
   readonly effect: EffectKey | undefined;
   resolve(result: unknown): void;
   reject(error: unknown): void;
+}
+
+/** Times that commands may join a batch: an end of a task brings on its workflow, whose next task is claimed. */
+const JOINS = 2;
+
+/** Statements whose rows are turned into outcomes after all writes. */
+interface Picking {
+  readonly statements: readonly Statement[];
+  settle(rows: readonly (readonly Row[])[]): void;
+}
+
+/** Commands of one handler, with what they load. */
+interface Group {
+  readonly handler: Entry['handler'];
+  readonly entries: readonly Entry[];
+  readonly load: readonly Statement[];
 }
 
 /** A batch's transaction, from BEGIN to COMMIT. What it decided stays here, so that a lost answer can be given later. */
@@ -27,78 +45,96 @@ export class BatchRun {
   readonly events: DomainEvent[] = [];
   xid = '';
   now = '';
+  private readonly writes: Statement[] = [];
+  private readonly picks: Picking[] = [];
+  private readonly hooks: (() => void)[] = [];
   private readonly afterCommits: (() => void)[] = [];
   /** Keyed commands that were not done before. */
   private readonly undone: { readonly entry: Entry; readonly effect: EffectKey }[] = [];
 
+  /** @param join takes the commands that may join now, if any may at all */
   constructor(
     private readonly entries: readonly Entry[],
     private readonly mode: LockMode,
+    private readonly join?: () => readonly Entry[],
   ) {}
 
   /** @returns the position of the first event, if there are events */
   async execute(client: pg.ClientBase, log: LogWriter): Promise<number | undefined> {
-    const groups = this.groups();
     const begin = opening(client, this.mode === 'wait');
-    const loads = groups.map(({ handler, entries }) =>
-      handler.load(
-        entries.map((entry) => entry.command),
-        this.mode,
-      ),
-    );
     const effects = this.entries.flatMap(({ effect }) => effect ?? []);
     const find = effects.length === 0 ? [] : [findEffects(effects)];
-    const rows = await pipeline(client, [...begin, ...loads.flat(), ...find]);
+    let groups = this.groups(this.entries);
+    const rows = await pipeline(client, [...begin, ...loadsOf(groups), ...find]);
     // The row's shape is findEffects' column list.
     if (effects.length > 0) this.replay((rows.at(-1) ?? []) as unknown as readonly StoredEffect[]);
     const facts = rows[begin.length - 1]?.[0];
     this.xid = String(facts?.['xid']);
     this.now = String(facts?.['now']);
 
-    const writes: Statement[] = [];
+    let loaded: readonly (readonly Row[])[] = rows.slice(begin.length);
+    for (let joins = 0; ; joins += 1) {
+      this.decide(groups, loaded, joins < JOINS);
+      const joined = await this.joined();
+      if (joined.length === 0) break;
+      groups = this.groups(joined);
+      // What joins reads behind the writes so far.
+      const writes = this.writes.splice(0);
+      loaded = (await pipeline(client, [...writes, ...loadsOf(groups)])).slice(writes.length);
+    }
+
+    const { picks } = this;
+    if (picks.length > 0) {
+      const writes = this.writes.splice(0);
+      const picked = await pipeline(client, [...writes, ...picks.flatMap(({ statements }) => statements)]);
+      let from = writes.length;
+      for (const { statements, settle } of picks) {
+        settle(picked.slice(from, from + statements.length));
+        from += statements.length;
+      }
+    }
+    return commitWithEvents(client, log, [...this.writes, ...this.newEffects()], this.events);
+  }
+
+  private decide(groups: readonly Group[], loaded: readonly (readonly Row[])[], mayBeJoined: boolean): void {
     const batch: Batch = {
       now: this.now,
       mode: this.mode,
       record: (event) => this.events.push(event),
-      write: (statement) => writes.push(statement),
+      write: (statement) => this.writes.push(statement),
+      beforeWrite: (run) => {
+        if (mayBeJoined && this.join !== undefined) this.hooks.push(run);
+      },
       afterCommit: (run) => this.afterCommits.push(run),
     };
-    const picks: { statements: readonly Statement[]; settle: (rows: readonly (readonly Row[])[]) => void }[] =
-      [];
-    let at = begin.length;
-    for (const [index, { handler, entries: all }] of groups.entries()) {
-      const count = loads[index]?.length ?? 0;
-      const loaded = rows.slice(at, at + count);
-      at += count;
+    let at = 0;
+    for (const { handler, entries: all, load } of groups) {
+      const rows = loaded.slice(at, at + load.length);
+      at += load.length;
       const entries = all.filter((entry) => !this.outcomes.has(entry));
       if (entries.length === 0) continue;
       const decided = handler.decide(
         entries.map((entry) => entry.command),
-        loaded,
+        rows,
         batch,
       );
       if (Array.isArray(decided)) this.keep(entries, decided);
       else
-        picks.push({
+        this.picks.push({
           statements: decided.statements,
           settle: (picked) => this.keep(entries, decided.picked(picked)),
         });
     }
-    if (picks.length === 0)
-      return commitWithEvents(client, log, [...writes, ...this.newEffects()], this.events);
+  }
 
-    const pickRows = await pipeline(client, [...writes, ...picks.flatMap((pick) => pick.statements)]);
-    let from = writes.length;
-    for (const pick of picks) {
-      pick.settle(pickRows.slice(from, from + pick.statements.length));
-      from += pick.statements.length;
-    }
-    return commitWithEvents(
-      client,
-      log,
-      [...writes.splice(writes.length), ...this.newEffects()],
-      this.events,
-    );
+  /** Lets hear what was decided, and takes what those who heard send at once. */
+  private async joined(): Promise<readonly Entry[]> {
+    const hooks = this.hooks.splice(0);
+    if (hooks.length === 0) return [];
+    for (const run of hooks) run();
+    // Comes when all promises that were resolved by it have been heard, and before anything else.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    return this.join?.() ?? [];
   }
 
   runAfterCommits(): void {
@@ -138,17 +174,28 @@ export class BatchRun {
     }
   }
 
-  private groups(): { handler: Entry['handler']; entries: Entry[] }[] {
+  private groups(of: readonly Entry[]): Group[] {
     const byHandler = new Map<Entry['handler'], Entry[]>();
-    for (const entry of this.entries) {
+    for (const entry of of) {
       const group = byHandler.get(entry.handler);
       if (group === undefined) byHandler.set(entry.handler, [entry]);
       else group.push(entry);
     }
     return [...byHandler.entries()]
-      .map(([handler, entries]) => ({ handler, entries }))
-      .toSorted((a, b) => a.handler.order - b.handler.order);
+      .toSorted(([a], [b]) => a.order - b.order)
+      .map(([handler, entries]) => ({
+        handler,
+        entries,
+        load: handler.load(
+          entries.map((entry) => entry.command),
+          this.mode,
+        ),
+      }));
   }
+}
+
+function loadsOf(groups: readonly Group[]): Statement[] {
+  return groups.flatMap(({ load }) => load);
 }
 
 function replayed(effect: EffectKey, row: StoredEffect): Outcome<unknown> {

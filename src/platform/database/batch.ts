@@ -17,6 +17,12 @@ export interface Batch {
   record(event: DomainEvent): void;
   /** Adds a write. Writes of all handlers go in the handlers' order. */
   write(statement: Statement): void;
+  /**
+   * Runs when this is decided and not yet written, if other commands may still join the batch: who is woken by it and
+   * sends one at once (`joins`) has it done in this very transaction, behind these writes. It must not throw. The batch
+   * may yet fail, or be done again without those that joined.
+   */
+  beforeWrite(run: () => void): void;
   /** Runs when the transaction is committed: wake-ups and reactions. It must not throw. */
   afterCommit(run: () => void): void;
 }

@@ -48,9 +48,10 @@ export class Batcher {
   /**
    * Does a command and answers when it is committed.
    * @param bytes the command's rough size: batches and the queue are bounded by it
+   * @param joins it may join a batch that is under way, ahead of what was submitted before it
    * @throws DomainError SERVICE_UNAVAILABLE when too much waits already, or Postgres is away
    */
-  submit<C, R>(handler: BatchHandler<C, R>, command: C, bytes = 512): Promise<R> {
+  submit<C, R>(handler: BatchHandler<C, R>, command: C, bytes = 512, joins = false): Promise<R> {
     if (this.waiting.length >= WAITING_COMMANDS || this.waitingBytes + bytes > WAITING_BYTES) {
       return Promise.reject(
         new DomainError('SERVICE_UNAVAILABLE', 'The server has more work waiting than it can hold.', {
@@ -63,7 +64,7 @@ export class Batcher {
         handler.effects &&
         currentKeyedRequest()?.effect(`${handler.name} ${handler.effects.nameOf(command)}`);
       const expiresAt = Date.now() + COMMAND_LIFETIME_MS;
-      const entry = { handler, command, bytes, expiresAt, effect, resolve, reject };
+      const entry = { handler, command, bytes, joins, expiresAt, effect, resolve, reject };
       // A handler's own commands and results come back to it alone, whatever else shares its batch.
       this.waiting.push(entry);
       this.waitingBytes += bytes;
@@ -110,10 +111,32 @@ export class Batcher {
     return batch;
   }
 
-  private async runBatch(entries: readonly Entry[]): Promise<void> {
+  /** Those that may join a batch of so many. What belongs to a keyed request is looked up first, so it may not. */
+  private takeJoining(inBatch: number): Entry[] {
+    const joining: Entry[] = [];
+    const mayJoin = (entry: Entry): boolean =>
+      entry.joins && entry.effect === undefined && inBatch + joining.length < BATCH_COMMANDS;
+    this.waiting = this.waiting.filter((entry) => {
+      if (!mayJoin(entry)) return true;
+      joining.push(entry);
+      this.waitingBytes -= entry.bytes;
+      return false;
+    });
+    return joining;
+  }
+
+  private putBack(entries: readonly Entry[]): void {
+    this.waiting.unshift(...entries);
+    for (const { bytes } of entries) this.waitingBytes += bytes;
+  }
+
+  private async runBatch(entries: readonly Entry[], mayBeJoined = true): Promise<void> {
+    const joined: Entry[] = [];
     try {
-      await this.transact(entries, 'skip', this.lane);
+      await this.transact(entries, 'skip', this.lane, mayBeJoined ? joined : undefined);
     } catch (error) {
+      this.putBack(joined);
+      if (joined.length > 0 && !isOutage(error)) return this.runBatch(entries, false);
       if (isOutage(error) || entries.length === 1) {
         const refusal = toRefusal(error);
         // A lone command that lost a race (a unique key, a deadlock) is done again where it may wait.
@@ -128,8 +151,8 @@ export class Batcher {
         `a batch of ${entries.length} is halved: ${error instanceof Error ? error.message : String(error)}`,
       );
       const half = Math.ceil(entries.length / 2);
-      await this.runBatch(entries.slice(0, half));
-      await this.runBatch(entries.slice(half));
+      await this.runBatch(entries.slice(0, half), mayBeJoined);
+      await this.runBatch(entries.slice(half), mayBeJoined);
     }
   }
 
@@ -148,11 +171,24 @@ export class Batcher {
     }
   }
 
-  /** Runs one transaction over the entries and answers them; a lost connection is met here, other errors are thrown. */
-  private async transact(entries: readonly Entry[], mode: LockMode, lane: LaneClient): Promise<void> {
+  /**
+   * Runs one transaction over the entries and answers them; a lost connection is met here, other errors are thrown.
+   * @param joined takes those that joined, which are not answered when this throws; absent: none may
+   */
+  private async transact(
+    entries: readonly Entry[],
+    mode: LockMode,
+    lane: LaneClient,
+    joined?: Entry[],
+  ): Promise<void> {
+    const join = (): readonly Entry[] => {
+      const more = this.takeJoining(entries.length + (joined?.length ?? 0));
+      joined?.push(...more);
+      return more;
+    };
     for (let round = 1; ; round += 1) {
       const client = await lane.open();
-      const run = new BatchRun(entries, mode);
+      const run = new BatchRun(entries, mode, joined !== undefined && round === 1 ? join : undefined);
       try {
         return this.answer(run, await run.execute(client, this.log));
       } catch (error) {
@@ -160,9 +196,11 @@ export class Batcher {
           await lane.discard();
           const outcome = await commitOutcome(run, this.connection.serving('commit check'));
           if (outcome === 'committed') return this.answer(run, undefined);
+          this.putBack(joined?.splice(0) ?? []);
           if (outcome === 'unknown' || round === REPEATS || entries.every(isExpired)) throw databaseAway();
         } else if (isConnectionLost(error)) {
           await lane.discard();
+          this.putBack(joined?.splice(0) ?? []);
           if (round === REPEATS || entries.every(isExpired)) throw error;
         } else {
           await pipeline(client, [ROLLBACK]).catch(() => lane.discard());

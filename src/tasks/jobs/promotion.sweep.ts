@@ -40,7 +40,9 @@ export class PromotionSweep implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.reactions.on('delayed', (tasks) => this.arrange(tasks));
+    this.reactions.on('delayed', (tasks, moment) => {
+      if (moment !== 'soon') this.arrange(tasks);
+    });
     this.jobs.process(QUEUE, async () => {
       while (await this.look());
     });
@@ -60,7 +62,7 @@ export class PromotionSweep implements OnModuleInit {
   private look(): Promise<boolean> {
     return this.transactor.run(async (tx) => {
       const tasks = await tx.query<Task>(PROMOTE, [PER_LOOK]);
-      tx.afterCommit(() => this.reactions.committed(tasks, () => undefined));
+      this.reactions.follow(tx, tasks, () => undefined);
       return tasks.length === PER_LOOK;
     });
   }

@@ -127,7 +127,7 @@ export class ReadySockets implements OnModuleInit {
     const { agent } = socket;
     const key = { id: agent.id, projectId: agent.project_id };
     const command = { agent: key, max: AT_ONCE, limit, pushed: true };
-    const { items } = await this.dispatcher.claim(command, socket);
+    const { items } = await this.dispatcher.claim(command, socket, true);
     if (items.length === 0) passOn();
     for (const item of items) this.deliver(socket, key, item);
   }

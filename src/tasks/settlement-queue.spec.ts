@@ -66,6 +66,22 @@ describe('a queue of settlements', () => {
     ]);
   });
 
+  it('leaves out what was settled with another end of the same workflow', async () => {
+    const { queue, add, begun, groups } = queueOf(8);
+    add('w', 'a');
+    add('w', 'b');
+    add('w', 'c');
+    queue.forget('p', 'w', [{ id: 'b', projectId: 'p' }]);
+    begun[0]?.settled();
+    await settled();
+    expect(groups().at(-1)).toEqual(['w', 'c']);
+    add('w', 'd');
+    queue.forget('p', 'w', [{ id: 'd', projectId: 'p' }]);
+    begun[1]?.settled();
+    await settled();
+    expect(groups()).toHaveLength(2);
+  });
+
   it('begins nothing more once it is closed, and is closed when nothing runs', async () => {
     const { queue, add, begun, groups } = queueOf(1);
     add('v', 'a');

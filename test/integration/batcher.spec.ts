@@ -7,6 +7,7 @@ import type { Row, Statement } from '../../src/platform/database/statement.js';
 import { newId } from '../../src/platform/new-id.js';
 import { DomainError } from '../../src/shared/domain-error.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { until } from '../support/wait-for.js';
 import { startPostgresProxy, type PostgresProxy } from '../support/postgres-proxy.js';
 
 interface Deposit {
@@ -17,8 +18,11 @@ interface Deposit {
 
 /** A small bank: one row per account, one event per deposit. Whatever it loses or doubles shows in the sums. */
 class Deposits implements BatchHandler<Deposit, number> {
-  readonly name = 'deposits';
   readonly order = 1;
+  /** Hears that deposits are decided, and may send more, which join their batch. */
+  onDecided: (() => void) | undefined;
+
+  constructor(readonly name = 'deposits') {}
 
   load(commands: readonly Deposit[], mode: LockMode): Statement[] {
     const ids = [[...new Set(commands.map((command) => command.account))]];
@@ -75,6 +79,7 @@ class Deposits implements BatchHandler<Deposit, number> {
         text: 'INSERT INTO notes VALUES ($1::jsonb, pg_current_xact_id()::text)',
         values: [note],
       });
+    if (this.onDecided !== undefined) batch.beforeWrite(this.onDecided);
     return outcomes;
   }
 }
@@ -225,5 +230,92 @@ describe('the batcher', () => {
       'SELECT count(*)::int AS n, (max(pos) - min(pos) + 1)::int AS span FROM events',
     );
     expect(range).toEqual({ n: 300, span: 300 });
+  });
+
+  describe('lets commands join that a batch brings on', () => {
+    const follower = new Deposits('follower');
+
+    /** Does a deposit, and one more that its decision brings on, once. @returns both answers, when they are there */
+    async function withFollower(
+      first: Deposit,
+      second: Deposit,
+      joins = true,
+    ): Promise<PromiseSettledResult<number>[]> {
+      let followed: Promise<number> | undefined;
+      const leader = new Deposits('leader');
+      leader.onDecided = () => {
+        followed ??= batcher.submit(follower, second, 512, joins);
+        followed.catch(() => {});
+      };
+      const led = await Promise.allSettled([batcher.submit(leader, first)]);
+      return [...led, ...(await Promise.allSettled(followed === undefined ? [] : [followed]))];
+    }
+    const answers = (results: readonly PromiseSettledResult<number>[]): unknown[] =>
+      results.map((result) => (result.status === 'fulfilled' ? result.value : 'rejected'));
+    const transactions = async (): Promise<number> =>
+      (await rows<{ n: number }>('SELECT count(DISTINCT xid)::int AS n FROM notes'))[0]?.n ?? 0;
+    const events = async (): Promise<number> =>
+      (await rows<{ n: number }>('SELECT count(*)::int AS n FROM events'))[0]?.n ?? 0;
+
+    it('in its own transaction, where they see what it wrote', async () => {
+      const results = await withFollower(
+        { account: 'a', amount: 1, note: '1' },
+        { account: 'a', amount: 2, note: '2' },
+      );
+      expect(answers(results)).toEqual([1, 3]);
+      expect(await transactions()).toBe(1);
+    });
+
+    it('but none that does not say so: it waits for its turn', async () => {
+      const results = await withFollower(
+        { account: 'a', amount: 1, note: '1' },
+        { account: 'a', amount: 2, note: '2' },
+        false,
+      );
+      expect(answers(results)).toEqual([1, 3]);
+      expect(await transactions()).toBe(2);
+    });
+
+    it('twice at most: who comes later has the next transaction', async () => {
+      let sent = 0;
+      const chain = new Deposits('chain');
+      const all: Promise<number>[] = [];
+      chain.onDecided = () => {
+        if ((sent += 1) > 3) return;
+        all.push(batcher.submit(chain, { account: 'a', amount: 1, note: '1' }, 512, true));
+      };
+      all.push(batcher.submit(chain, { account: 'a', amount: 1, note: '1' }));
+      await until(async () => (await rows('SELECT FROM notes')).length === 3);
+      expect(await Promise.all(all)).toEqual([1, 2, 3]);
+      expect(await transactions()).toBe(1);
+      // Its last decision could be joined no more, and was not told.
+      expect(sent).toBe(2);
+    });
+
+    it('and does without one that the database refuses', async () => {
+      const results = await withFollower(
+        { account: 'a', amount: 1, note: '1' },
+        { account: 'a', amount: 2, note: 'not json' },
+      );
+      expect(answers(results)).toEqual([1, 'rejected']);
+      expect(await rows('SELECT sum FROM accounts')).toEqual([{ sum: 1 }]);
+      expect(await events()).toBe(1);
+    });
+
+    it('and does both once when the connection is lost before the COMMIT', async () => {
+      await deposit('a', 1);
+      proxy.cutBeforeNextCommit();
+      const results = await withFollower({ account: 'a', amount: 1 }, { account: 'a', amount: 2 });
+      expect(answers(results)).toEqual([2, 4]);
+      expect(await events()).toBe(3);
+    });
+
+    it('and answers both when only the answer of the COMMIT was lost', async () => {
+      await deposit('a', 1);
+      proxy.cutAfterNextCommit();
+      const results = await withFollower({ account: 'a', amount: 1 }, { account: 'a', amount: 2 });
+      expect(answers(results)).toEqual([2, 4]);
+      expect(await events()).toBe(3);
+    });
   });
 });

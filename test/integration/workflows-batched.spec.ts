@@ -111,10 +111,9 @@ describe('workflows that go on together', () => {
 
     it('is done alone: 40 stages, 20 of which end at once', async () => {
       const names = Array.from({ length: 20 }, (_, n) => `s${n}`);
-      const graph = Object.fromEntries([
-        ...names.map((name) => [name, []] as const),
-        ...names.map((name) => [`after-${name}`, names] as const),
-      ]);
+      const graph: Record<string, string[]> = {};
+      for (const name of names) graph[name] = [];
+      for (const name of names) graph[`after-${name}`] = names;
       const { id, type } = await api.start(graph);
       const worker = await api.agent(type);
       await completeAll(worker, await worker.claim(20));

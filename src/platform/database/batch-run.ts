@@ -88,9 +88,9 @@ export class BatchRun {
       const writes = this.writes.splice(0);
       const picked = await pipeline(client, [...writes, ...picks.flatMap(({ statements }) => statements)]);
       let from = writes.length;
-      for (const { statements, settle } of picks) {
-        settle(picked.slice(from, from + statements.length));
-        from += statements.length;
+      for (const pick of picks) {
+        pick.settle(picked.slice(from, from + pick.statements.length));
+        from += pick.statements.length;
       }
     }
     return commitWithEvents(client, log, [...this.writes, ...this.newEffects()], this.events);

@@ -11,7 +11,7 @@ import { WORK_ON_ROUTES } from './persistence/claim-rows.js';
 import { RouteNews } from './route-news.js';
 import { ProjectTurns } from './project-turns.js';
 import { Routes } from './routes.js';
-import { TaskReactions } from './task-reactions.js';
+import { type Moment, TaskReactions } from './task-reactions.js';
 import type { ClaimedTask } from './task-view.js';
 import { type Waiter, Waiters } from './waiters.js';
 
@@ -52,15 +52,7 @@ export class Dispatcher implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    this.reactions.on('claimable', (tasks, moment) => {
-      if (moment === 'soon') this.wakeFor(tasks);
-      else if (moment === 'now') this.announce(tasks);
-      // By then whoever joined the batch has its claim's answer.
-      else
-        setImmediate(() =>
-          this.announce(tasks.filter(({ project_id, id }) => !this.taken.has(rowKey(project_id, id)))),
-        );
-    });
+    this.reactions.on('claimable', (tasks, moment) => this.offer(tasks, moment));
     this.reactions.on('freed', (agents, moment) => {
       if (moment === 'again') return;
       for (const agent of agents) this.wakeAgent(agent);
@@ -122,6 +114,17 @@ export class Dispatcher implements OnModuleInit {
 
   leave(waiter: Waiter): void {
     this.waiters.remove(waiter);
+  }
+
+  /** Who waits here may join the batch that makes the tasks claimable; of what nobody took, all hear after its commit. */
+  private offer(tasks: readonly Task[], moment: Moment): void {
+    if (moment === 'soon') this.wakeFor(tasks);
+    else if (moment === 'now') this.announce(tasks);
+    else {
+      const isTaken = ({ project_id: projectId, id }: Task): boolean => this.taken.has(rowKey(projectId, id));
+      // By then whoever joined the batch has its claim's answer.
+      setImmediate(() => this.announce(tasks.filter((task) => !isTaken(task))));
+    }
   }
 
   /** Wakes who waits here, and tells the other processes. */

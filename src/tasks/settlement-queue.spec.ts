@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { type EndedGroup, SettlementQueue } from './settlement-queue.js';
+
+// What fails here fails on purpose.
+Logger.overrideLogger(false);
 
 /** A queue whose groups are settled when the test says so. */
 function queueOf(atOnce: number) {

@@ -26,9 +26,9 @@ const SWEEP_MS = 1_000;
 const PER_TRANSACTION = 100;
 
 /**
- * Draws what follows from a task's end, after the commit: its workflow goes on, its dependents are released or fail. Most
- * workflows go on in batches, many in one transaction; the others, and dependents, have transactions of their own. All is
- * computed from the state, so a lost hint costs a second: the sweep finds `NOT settled`.
+ * Draws what follows from a task's end: its workflow goes on, its dependents are released or fail. Most workflows go on in
+ * batches, many in one transaction, which may be the one that ends the task; the others, and dependents, have transactions
+ * of their own after it. All is computed from the state, so a lost hint costs a second: the sweep finds `NOT settled`.
  */
 @Injectable()
 export class Settlement implements OnModuleInit, OnApplicationShutdown {

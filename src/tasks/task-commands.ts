@@ -11,7 +11,7 @@ import type { Circumstances } from './domain/retry.js';
 import type { Decision, Task } from './domain/task.js';
 import { LeaseTokens } from './lease-tokens.js';
 import { ParentWorkflows, type ParentWorkflow } from './parent-workflows.port.js';
-import { existingTasks, lockTasks, type TaskKey } from './persistence/task-rows.js';
+import { existingTasks, lockTasks, pairs, type TaskKey } from './persistence/task-rows.js';
 import { TaskChanges } from './task-changes.js';
 import type { SourceAgent } from './task-events.js';
 import { TaskReactions } from './task-reactions.js';
@@ -74,15 +74,8 @@ export class TaskCommands implements BatchHandler<TaskCommand, TaskResult> {
         : [],
     );
     const workflows = uniqueKeys(parents);
-    return [
-      this.parents.lockShared(
-        workflows.map((key) => key.id),
-        workflows.map((key) => key.projectId),
-        mode,
-      ),
-      lockTasks(keys, mode),
-      existingTasks(keys),
-    ];
+    const parentLocks = workflows.length === 0 ? [] : [this.parents.lockShared(...pairs(workflows), mode)];
+    return [...parentLocks, lockTasks(keys, mode), existingTasks(keys)];
   }
 
   decide(
@@ -90,8 +83,12 @@ export class TaskCommands implements BatchHandler<TaskCommand, TaskResult> {
     loaded: readonly (readonly Row[])[],
     batch: Batch,
   ): Outcome<TaskResult>[] {
-    // The rows' shapes are the statements' above.
-    const [workflows, locked, existing] = loaded as unknown as [ParentWorkflow[], Task[], KeyRow[]];
+    // The rows' shapes are the statements' above, the first of which is not always there.
+    const [existing, locked, workflows = []] = loaded.toReversed() as unknown as [
+      KeyRow[],
+      Task[],
+      ParentWorkflow[]?,
+    ];
     const changes = new TaskChanges(batch, locked);
     const exists = new Set(existing.map((row) => rowKey(row.project_id, row.id)));
     const parents = new Map(

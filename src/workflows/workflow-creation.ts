@@ -67,7 +67,8 @@ export class WorkflowCreation implements BatchHandler<CreateWorkflow, Created> {
   }
 
   load(commands: readonly CreateWorkflow[]): Statement[] {
-    return [existingWorkflows(commands.filter(({ chosenId }) => chosenId).map(({ key }) => key))];
+    const chosen = commands.filter(({ chosenId }) => chosenId).map(({ key }) => key);
+    return chosen.length === 0 ? [] : [existingWorkflows(chosen)];
   }
 
   decide(

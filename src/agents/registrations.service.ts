@@ -71,6 +71,9 @@ export class RegistrationsService {
       id,
       project_id: projectId,
       ...this.session(registration, undefined, tx.now),
+      // Higher than any of an agent of this id that was removed, each of whose sessions began with an event: a process of
+      // that life is of an older session.
+      session_epoch: (last?.seq ?? 0) + 1,
       liveness: 'active',
       draining: false,
       performance_metrics: null,

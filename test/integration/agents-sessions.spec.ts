@@ -33,6 +33,20 @@ async function given(agent: Member, count: number, more: object = {}): Promise<I
 
 const revokedOf = (answer: Answer): unknown => answer.body['revoked_tasks'];
 
+describe('a process of an agent that was removed, and registered again', () => {
+  it('is of an older session, although its token lives', async () => {
+    const former = await api.member();
+    await api.register({ id: former.id, type: former.type }, former.token);
+    expect((await api.beat(former.id, { session_epoch: 2 }, former.token)).status).toBe(200);
+    expect((await api.call('DELETE', `/agents/${former.id}`)).status).toBe(204);
+    const again = await api.register({ id: former.id, type: former.type });
+    expect(again.status).toBe(201);
+    expect(Number(again.body['session_epoch'])).toBeGreaterThan(2);
+    const beat = await api.beat(former.id, { session_epoch: 2 }, former.token);
+    expect([beat.status, codeOf(beat)]).toEqual([409, 'STALE_SESSION']);
+  });
+});
+
 describe('a process of an older session', () => {
   let agent: Member;
   let kept: Item;

@@ -68,7 +68,8 @@ export class AgentInMemory {
     this.letGo(this.held.filter((task) => !kept.includes(task)));
     this.isRegistered = true;
     this.capacity = capacity;
-    this.epoch += 1;
+    // A former life's sessions are over: each of them wrote an event at least.
+    this.epoch = isNew ? this.events.length + 1 : this.epoch + 1;
     if (isNew) this.events.push(['agent.registered', null, 'active']);
     else this.events.push(['agent.updated', before, 'active']);
     this.move({ liveness: 'active', isDraining: false }, isNew);

@@ -2,6 +2,7 @@ import type { LockMode } from '../../platform/database/batch.js';
 import { isLarger } from '../../platform/database/json-size.js';
 import type { Statement } from '../../platform/database/statement.js';
 import {
+  columns,
   IS_OVERDUE,
   STAGE_COLUMNS,
   type StageDefinition,
@@ -71,8 +72,4 @@ export function stagesOf(keys: readonly WorkflowKey[]): Statement {
       ORDER BY s.workflow_id, s.project_id, s.position`,
     values: columns(keys),
   };
-}
-
-function columns(keys: readonly WorkflowKey[]): [string[], string[]] {
-  return [keys.map(({ id }) => id), keys.map(({ projectId }) => projectId)];
 }

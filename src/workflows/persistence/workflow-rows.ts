@@ -15,6 +15,11 @@ export interface WorkflowKey {
   readonly projectId: string;
 }
 
+/** Keys as two columns. */
+export function columns(keys: readonly WorkflowKey[]): [string[], string[]] {
+  return [keys.map(({ id }) => id), keys.map(({ projectId }) => projectId)];
+}
+
 /** A stage as it was posted. */
 export interface StageDefinition {
   readonly name: string;
@@ -134,7 +139,7 @@ export function existingWorkflows(keys: readonly WorkflowKey[]): Statement {
     text: `
       SELECT w.id, w.project_id FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
       JOIN workflows w ON w.id = k.id AND w.project_id = k.project_id`,
-    values: [keys.map(({ id }) => id), keys.map(({ projectId }) => projectId)],
+    values: columns(keys),
   };
 }
 

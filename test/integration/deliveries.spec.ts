@@ -183,7 +183,7 @@ describe('a webhook', () => {
     expect((second ?? 0) - (first ?? 0)).toBeGreaterThan(2_900);
   });
 
-  it('is disabled by 410, and what waited for it has failed', async () => {
+  it('is disabled by 410, which an alert tells once, and what waited for it has failed', async () => {
     receiver.on('/gone', (reply, tries) => reply.writeHead(tries === 1 ? 500 : 410).end());
     const id = await told('/gone');
     await until(() => receiver.at('/gone').length === 1);
@@ -204,6 +204,18 @@ describe('a webhook', () => {
     const after = await told('/after-gone');
     await api.becomes(after, 'delivered');
     expect(await api.list(`subscription_id=${id}`)).toHaveLength(2);
+    const alerts = await api.agents.query<{ project_id: string; payload: unknown }>(
+      `SELECT project_id, payload FROM events WHERE type = 'system.alert' AND payload -> 'details' ->> 'subscription_id' = $1`,
+      [id],
+    );
+    const message = `The webhook of subscription '${id}' is disabled: ${reason}. Subscribe again with a URL that answers.`;
+    const details = {
+      reason: 'webhook_disabled',
+      subscription_id: id,
+      agent_id: member.id,
+      webhook_url: receiver.urlOf('/gone'),
+    };
+    expect(alerts).toEqual([{ project_id: '*', payload: { severity: 'warning', message, details } }]);
   });
 
   it('of a subscription that was removed is not called any more', async () => {

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { AppConfig } from '../../../config/app-config.js';
 import { Database } from '../../platform/database/database.js';
-import { Transactor } from '../../platform/database/transactor.js';
+import { type Transaction, Transactor } from '../../platform/database/transactor.js';
 import { JobQueue } from '../../platform/job-queue/job-queue.port.js';
 import { Sweeps } from '../../platform/sweeps/sweeps.js';
 import { rowKey } from '../../shared/ids.js';
@@ -16,6 +16,7 @@ import {
   settleTry,
   TAKE_DUE,
 } from '../persistence/delivery-rows.js';
+import { systemAlert } from '../system-alert.js';
 import { type Signer, WebhookSecrets } from '../webhook-secrets.port.js';
 
 const QUEUE = 'deliveries';
@@ -134,17 +135,41 @@ export class DeliverySweep implements OnModuleInit, OnModuleDestroy {
     }
     const { values, ...sql } = settleTry(delivery, verdict);
     if (verdict.status === 'failed' && verdict.gone && delivery.subscription_id !== null) {
-      const { subscription_id: id, project_id: projectId } = delivery;
+      const { subscription_id: id } = delivery;
       await this.transactor.run(async (tx) => {
         await tx.query(sql, values);
-        tx.write(disableSubscription(id, projectId, verdict.error));
-        tx.write(failPending(id, projectId, verdict.error));
+        await this.disable(tx, id, delivery, verdict.error);
       });
       return;
     }
     const [settled] = await this.database.query<{ next_attempt_at: string | null }>(sql, values);
     const next = settled?.next_attempt_at ?? null;
     if (next !== null) this.arrange(delivery.id, delivery.attempt + 1, new Date(next));
+  }
+
+  /** Who looks after the system hears of it, once. */
+  private async disable(
+    tx: Transaction,
+    subscription: string,
+    { project_id: projectId, agent_id: agentId, url }: DueDelivery,
+    reason: string,
+  ): Promise<void> {
+    const { values, ...sql } = disableSubscription(subscription, projectId, reason);
+    const isNew = (await tx.query(sql, values)).length > 0;
+    tx.write(failPending(subscription, projectId, reason));
+    if (!isNew) return;
+    const alert = {
+      projectId,
+      severity: 'warning',
+      message: `The webhook of subscription '${subscription}' is disabled: ${reason}. Subscribe again with a URL that answers.`,
+      details: {
+        reason: 'webhook_disabled',
+        subscription_id: subscription,
+        agent_id: agentId,
+        webhook_url: url,
+      },
+    } as const;
+    tx.record(systemAlert(alert, tx.now));
   }
 }
 

@@ -95,13 +95,14 @@ export function handBack({ id, project_id, attempt }: DueDelivery): Statement {
   };
 }
 
-/** Nothing is sent to a subscription's webhook any more, for a reason that is told. */
+/** Nothing is sent to a subscription's webhook any more, for a reason that is told. Rows: its id; none when it was so before. */
 export function disableSubscription(id: string, projectId: string, reason: string): Statement {
   return {
     name: 'subscription-disable',
     text: `
       UPDATE subscriptions SET disabled_at = ${NOW}, disabled_reason = $3
-      WHERE id = $1 AND project_id = $2 AND disabled_at IS NULL`,
+      WHERE id = $1 AND project_id = $2 AND disabled_at IS NULL
+      RETURNING id`,
     values: [id, projectId, reason],
   };
 }

@@ -6,6 +6,7 @@ import { creationOrder } from './domain/creation-order.js';
 import { redrive } from './domain/lifecycle.js';
 import type { Task } from './domain/task.js';
 import { ParentWorkflows, type ParentWorkflow } from './parent-workflows.port.js';
+import { PausedParents } from './paused-parents.js';
 import { DEPENDENCY_STATES } from './persistence/task-reads.js';
 import { type TaskKey } from './persistence/task-rows.js';
 import { TaskChanges } from './task-changes.js';
@@ -36,6 +37,7 @@ export class TaskTransactions {
     private readonly planner: TaskPlanner,
     private readonly writer: TaskWriter,
     private readonly parents: ParentWorkflows,
+    private readonly pausedParents: PausedParents,
     private readonly reactions: TaskReactions,
   ) {}
 
@@ -85,11 +87,12 @@ export class TaskTransactions {
   /** Starts a failed or cancelled task anew; its dependencies are looked at again. */
   retry(key: TaskKey): Promise<Task> {
     return this.transactor.run(async (tx) => {
+      const isPaused = await this.pausedParents.lock(tx, key.projectId, [key.id]);
       const [task] = await this.writer.lock(tx, [key]);
       if (task === undefined) throw notFound('task', key.id);
       const states = await tx.query<DependencyState>(DEPENDENCY_STATES, [key.projectId, task.dependencies]);
-      const met = dependenciesMet(task, states);
-      const [redriven = task] = this.writer.applyAll(tx, [task], (one, at) => redrive(one, met, at));
+      const around = { dependenciesMet: dependenciesMet(task, states), isPaused: isPaused(task) };
+      const [redriven = task] = this.writer.applyAll(tx, [task], (one, at) => redrive(one, around, at));
       return redriven;
     });
   }

@@ -33,6 +33,7 @@ import { TaskProjects } from './task-projects.js';
 import { TaskReactions } from './task-reactions.js';
 import { TaskReads } from './task-reads.service.js';
 import { TaskTemplates } from './task-templates.js';
+import { PausedParents } from './paused-parents.js';
 import { TaskTransactions } from './task-transactions.js';
 import { TaskWriter } from './task-writer.js';
 import { TasksService } from './tasks.service.js';
@@ -71,6 +72,7 @@ import { WorkflowTasks } from './workflow-tasks.js';
     TaskReads,
     TaskRetention,
     TaskTemplates,
+    PausedParents,
     TaskTransactions,
     TaskWriter,
     TasksService,

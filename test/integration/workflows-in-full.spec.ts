@@ -41,11 +41,11 @@ describe('workflows in full', () => {
       const worker = await api.agent(type);
       const [a] = await api.claimStages(worker, id, 'a', 'b');
       if (a === undefined) throw new Error('nothing to claim');
-      const [late] = await queueMore(type, id);
+      const late = await beside(type, id);
 
       expect(await ask(id, 'pause')).toMatchObject({ status: 200, body: { id, status: 'paused' } });
       expect(await ask(id, 'pause')).toMatchObject({ status: 200, body: { status: 'paused' } });
-      const [later] = await queueMore(type, id);
+      const later = await beside(type, id);
       await worker.complete(a, { done: true });
       await until(async () => (await api.statuses(id))['a'] === 'completed');
       expect(await worker.look(300)).toEqual([]);
@@ -92,6 +92,44 @@ describe('workflows in full', () => {
       expect(await worker.claim(3)).toHaveLength(3);
     });
 
+    it('has let go of a task that ended meanwhile: redriven after the pause it is claimed', async () => {
+      const { id, type } = await api.start({ a: [] });
+      const worker = await api.agent(type);
+      await api.claimStages(worker, id, 'a');
+      const [failing, cancelled] = [await beside(type, id), await beside(type, id)];
+      const [held] = await worker.claim(1);
+      if (held?.id !== failing) throw new Error('something else was claimed');
+      await ask(id, 'pause');
+      await worker.fail(held, 'BROKEN');
+      await api.call('POST', `/tasks/${cancelled}/cancel`);
+      await ask(id, 'resume');
+      for (const task of [failing, cancelled]) {
+        expect(await api.call('POST', `/tasks/${task}/retry`)).toMatchObject({ status: 200 });
+      }
+      expect((await worker.claim(2)).map((item) => item.id)).toEqual([failing, cancelled]);
+    });
+
+    it('keeps back what is redriven, alone or with many', async () => {
+      const { id, type } = await api.start({ a: [] });
+      const worker = await api.agent(type);
+      await api.claimStages(worker, id, 'a');
+      const tasks = [await beside(type, id), await beside(type, id)];
+      for (const task of tasks) await api.call('POST', `/tasks/${task}/cancel`);
+      await ask(id, 'pause');
+      expect(await api.call('POST', `/tasks/${tasks[0]}/retry`)).toMatchObject({ status: 200 });
+      const { body } = await api.call('POST', '/tasks/retry', { status: 'cancelled', type });
+      const operation = `/operations/${String(body['id'])}`;
+      await until(async () => (await api.call('GET', operation)).body['status'] === 'completed');
+      for (const task of tasks) {
+        expect(await api.call('GET', `/tasks/${task}/explain`)).toMatchObject({
+          body: { rule: 'workflow_paused' },
+        });
+      }
+      expect(await worker.look(300)).toEqual([]);
+      await ask(id, 'resume');
+      expect((await worker.claim(2)).map((item) => item.id).toSorted(byText)).toEqual(tasks.toSorted(byText));
+    });
+
     it('refuses a task even to the agent that it is meant for', async () => {
       const { id } = await api.start({ a: [] });
       const worker = await api.agent(api.unique('type'));
@@ -119,8 +157,8 @@ describe('workflows in full', () => {
       expect((await api.call('GET', `/tasks/${b.id}`)).body['status']).toBe('cancelled');
     });
 
-    async function queueMore(type: string, id: string): Promise<unknown[]> {
-      return [(await api.call('POST', '/tasks', { type, parent_workflow_id: id })).body['id']];
+    async function beside(type: string, id: string): Promise<string> {
+      return String((await api.call('POST', '/tasks', { type, parent_workflow_id: id })).body['id']);
     }
   });
 

@@ -53,8 +53,15 @@ export function failDependency(
   };
 }
 
+/** What decides about a redrive beside the task. */
+export interface Redriving {
+  readonly dependenciesMet: boolean;
+  /** Its workflow is paused. */
+  readonly isPaused: boolean;
+}
+
 /** Redrives a task that failed or was cancelled: it starts anew with all its attempts; their numbers go on. */
-export function redrive(task: Task, dependenciesMet: boolean, { now }: Circumstances): Decision {
+export function redrive(task: Task, { dependenciesMet, isPaused }: Redriving, { now }: Circumstances): Decision {
   assertAllowed('retry', task);
   if (task.stage_name !== null) {
     throw new DomainError(
@@ -68,7 +75,7 @@ export function redrive(task: Task, dependenciesMet: boolean, { now }: Circumsta
     });
   }
   const anew: Task = {
-    ...atTheEnd(queued(task, null, now)),
+    ...atTheEnd(queued({ ...task, paused: isPaused }, null, now)),
     attempts_forgiven: task.attempt,
     error: null,
     output_data: null,

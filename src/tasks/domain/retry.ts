@@ -26,6 +26,8 @@ export function ended(task: Task, status: 'completed' | 'failed' | 'cancelled', 
     ...UNHELD,
     status,
     claimable: false,
+    // A pause that ends later would not find it any more.
+    paused: false,
     available_at: null,
     ended_at: now,
     updated_at: now,

@@ -103,7 +103,7 @@ class DecidedTask {
       case 'cancel':
         return cancel(task, 'requested', AT);
       case 'retry':
-        return redrive(task, this.isDependencyMet, AT);
+        return redrive(task, { dependenciesMet: this.isDependencyMet, isPaused: false }, AT);
       case 'end_dependency':
         return this.endDependency(command.as);
       case 'lose_lease':

@@ -59,6 +59,8 @@ const report =
   (task: Task): Decision =>
     decideReport(task, body, HOLDER, AT);
 
+const REDRIVING = { dependenciesMet: true, isPaused: false };
+
 /** Every command of the table but `claim`, which is one SQL statement; integration tests have it. */
 const COMMANDS: Record<Exclude<TaskCommandName, 'claim'>, (task: Task) => Decision> = {
   start: report({ status: 'in_progress' }),
@@ -75,7 +77,7 @@ const COMMANDS: Record<Exclude<TaskCommandName, 'claim'>, (task: Task) => Decisi
   release: (task) => release(task, AT),
   fail_dependency: (task) => failDependency(task, { id: 'd', status: 'failed' }, AT),
   edit: (task) => edit(task, { priority: 'high' }, AT),
-  retry: (task) => redrive(task, true, AT),
+  retry: (task) => redrive(task, REDRIVING, AT),
 };
 
 /** A repeated command that changes nothing is an answer, not a transition. */
@@ -129,7 +131,7 @@ describe('a report', () => {
 
   it('that nothing came before is no repetition: a task that nobody has had, or that was started anew', () => {
     const own = queuedTask({ assigned_agent: 'a1' });
-    const anew = redrive({ ...taskThatIs('cancelled'), requested_agent: 'a1' }, true, AT).task;
+    const anew = redrive({ ...taskThatIs('cancelled'), requested_agent: 'a1' }, REDRIVING, AT).task;
     for (const task of [own, anew]) {
       expect(() => decideReport(task, { status: 'failed' }, { ...HOLDER, fence: 'none' }, AT)).toThrow(
         expect.objectContaining({ code: 'STALE_LEASE' }),

@@ -15,6 +15,7 @@ import {
 } from '../persistence/operation-rows.js';
 import { readPage, TaskList } from '../persistence/task-list.js';
 import { DEPENDENCY_STATES } from '../persistence/task-reads.js';
+import { PausedParents } from '../paused-parents.js';
 import { dependenciesMet } from '../task-transactions.js';
 import { TaskWriter } from '../task-writer.js';
 
@@ -32,6 +33,7 @@ export class OperationSweep implements OnModuleInit {
     private readonly database: Database,
     private readonly transactor: Transactor,
     private readonly tasks: TaskWriter,
+    private readonly pausedParents: PausedParents,
     private readonly sweeps: Sweeps,
   ) {}
 
@@ -92,6 +94,7 @@ export class OperationSweep implements OnModuleInit {
     ids: readonly string[],
   ): Promise<number> {
     if (ids.length === 0) return 0;
+    const isPaused = await this.pausedParents.lock(tx, projectId, ids);
     const locked = await tx.query<Task>(LOCK_TASKS, [projectId, ids]);
     const needed = [...new Set(locked.flatMap((task) => task.dependencies))].toSorted();
     const states =
@@ -101,7 +104,8 @@ export class OperationSweep implements OnModuleInit {
     const decide = (task: Task, at: Circumstances): Decision | undefined => {
       // Somebody else may have started it meanwhile.
       if (task.status !== filter.status) return undefined;
-      return unlessRefused(() => redrive(task, dependenciesMet(task, states), at));
+      const around = { dependenciesMet: dependenciesMet(task, states), isPaused: isPaused(task) };
+      return unlessRefused(() => redrive(task, around, at));
     };
     return this.tasks.applyAll(tx, locked, decide).length;
   }

@@ -27,6 +27,14 @@ export const DEPENDENCY_STATES = {
     ORDER BY t.id FOR SHARE`,
 };
 
+/** The workflows that tasks of a project stand beside. */
+export const PARENTS_OF = {
+  name: 'task-parents',
+  text: `
+    SELECT DISTINCT t.parent_workflow_id AS id FROM tasks t
+    WHERE t.project_id = $1 AND t.id = ANY($2::text[]) AND t.parent_workflow_id IS NOT NULL AND t.stage_name IS NULL`,
+};
+
 /** What an agent holds and has not started: at most what it can hold. */
 export const ASSIGNED_TO = {
   name: 'tasks-assigned-to',

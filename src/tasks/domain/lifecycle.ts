@@ -61,7 +61,11 @@ export interface Redriving {
 }
 
 /** Redrives a task that failed or was cancelled: it starts anew with all its attempts; their numbers go on. */
-export function redrive(task: Task, { dependenciesMet, isPaused }: Redriving, { now }: Circumstances): Decision {
+export function redrive(
+  task: Task,
+  { dependenciesMet, isPaused }: Redriving,
+  { now }: Circumstances,
+): Decision {
   assertAllowed('retry', task);
   if (task.stage_name !== null) {
     throw new DomainError(

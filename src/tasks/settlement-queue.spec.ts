@@ -58,6 +58,33 @@ describe('a queue of settlements', () => {
     ]);
   });
 
+  it('takes a hundred tasks of no workflow together, and the rest behind the others', async () => {
+    const { add, begun } = queueOf(1);
+    add('w', 'a');
+    add(null, ...Array.from({ length: 150 }, (_, i) => `t${i}`));
+    add('v', 'a');
+    for (let done = 0; done < 3; done += 1) {
+      begun[done]?.settled();
+      await settled();
+    }
+    expect(begun.map(({ group }) => [group.workflowId, group.tasks.size])).toEqual([
+      ['w', 1],
+      [null, 100],
+      ['v', 1],
+      [null, 50],
+    ]);
+  });
+
+  it('keeps projects apart, and tasks that are to be settled apart', () => {
+    const { queue, begun } = queueOf(8);
+    const keys = ['p', 'q'].map((projectId) => ({ id: 'a', projectId }));
+    for (const key of keys) queue.add(key.projectId, null, [key]);
+    queue.addApart([...keys, { id: 'b', projectId: 'p' }]);
+    expect(begun.map(({ group }) => [...group.tasks.values()])).toEqual(
+      [...keys, ...keys, { id: 'b', projectId: 'p' }].map((key) => [key]),
+    );
+  });
+
   it('goes on behind one that failed, which the sweep will bring again', async () => {
     const { add, begun, groups } = queueOf(1);
     add('w', 'a');

@@ -8,12 +8,12 @@ import type { Circumstances } from '../domain/retry.js';
 import type { Decision, Task } from '../domain/task.js';
 import {
   FORGET_OPERATIONS,
-  LOCK_TASKS,
   moveOperation,
   TAKE_OPERATION,
   type TaskOperation,
 } from '../persistence/operation-rows.js';
 import { readPage, TaskList } from '../persistence/task-list.js';
+import { LOCK_BUT_INPUT } from '../persistence/task-rows.js';
 import { DEPENDENCY_STATES } from '../persistence/task-reads.js';
 import { PausedParents } from '../paused-parents.js';
 import { dependenciesMet } from '../task-transactions.js';
@@ -95,7 +95,7 @@ export class OperationSweep implements OnModuleInit {
   ): Promise<number> {
     if (ids.length === 0) return 0;
     const isPaused = await this.pausedParents.lock(tx, projectId, ids);
-    const locked = await tx.query<Task>(LOCK_TASKS, [projectId, ids]);
+    const locked = await tx.query<Task>(LOCK_BUT_INPUT, [projectId, ids]);
     const needed = [...new Set(locked.flatMap((task) => task.dependencies))].toSorted();
     const states =
       needed.length === 0

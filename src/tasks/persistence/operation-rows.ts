@@ -1,6 +1,5 @@
 import type { Sql, Statement } from '../../platform/database/statement.js';
 import type { TaskFilter } from './task-list.js';
-import { COLUMNS_BUT_INPUT } from './task-rows.js';
 
 /** Something that is done to many tasks, in small batches, as its row stands. */
 export interface TaskOperation {
@@ -44,14 +43,6 @@ export const FORGET_OPERATIONS: Sql = {
       WHERE old.status = 'completed' AND old.ended_at < clock_timestamp() - interval '30 days' LIMIT $1
       FOR UPDATE SKIP LOCKED) gone
     WHERE o.id = gone.id AND o.project_id = gone.project_id RETURNING 1`,
-};
-
-/** Tasks of a project by id, locked. What they were given is not needed, and may be large. */
-export const LOCK_TASKS: Sql = {
-  name: 'operation-tasks',
-  text: `
-    SELECT ${COLUMNS_BUT_INPUT.map((column) => `t.${column}`).join(', ')}, NULL AS input_data FROM tasks t
-    WHERE t.project_id = $1 AND t.id = ANY($2::text[]) ORDER BY t.id, t.project_id FOR UPDATE`,
 };
 
 const COLUMNS = `id, project_id, kind, status, filter, matched, done, skipped, position_at, position_id, body_hash,

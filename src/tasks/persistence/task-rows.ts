@@ -103,6 +103,14 @@ const isFair = (tasks: readonly Task[]): boolean =>
 /** Every column but `input_data`, which may be large and never changes. */
 export const COLUMNS_BUT_INPUT = names(`${FIXED}, ${CHANGING}`).filter((column) => column !== 'input_data');
 
+/** Tasks of a project by id, locked. What they were given is not needed to change them, and may be large. */
+export const LOCK_BUT_INPUT = {
+  name: 'tasks-lock-but-input',
+  text: `
+    SELECT ${COLUMNS_BUT_INPUT.map((column) => `t.${column}`).join(', ')}, NULL AS input_data FROM tasks t
+    WHERE t.project_id = $1 AND t.id = ANY($2::text[]) ORDER BY t.id, t.project_id FOR UPDATE`,
+};
+
 const CHANGING_NAMES = new Set(['id', 'project_id', ...names(CHANGING)]);
 
 export function insertTasks(tasks: readonly Task[]): Statement {

@@ -12,11 +12,19 @@ const QUEUE = 'workflow-wake';
 const SWEEP_MS = 1_000;
 const PER_LOOK = 50;
 
+interface DueWorkflow extends WorkflowKey {
+  readonly check_at: string;
+}
+
+const START = { check_at: '-infinity', id: '' };
+
+/** From behind a place, so that workflows that have to be put off keep no others back. Rows: {@link DueWorkflow}. */
 const DUE = {
   name: 'workflow-check-sweep',
   text: `
-    SELECT w.id, w.project_id AS "projectId" FROM workflows w
-    WHERE w.check_at <= (SELECT clock_timestamp()) AND ${NO_OUTAGE} ORDER BY w.check_at LIMIT $1`,
+    SELECT w.id, w.project_id AS "projectId", w.check_at FROM workflows w
+    WHERE w.check_at <= (SELECT clock_timestamp()) AND (w.check_at, w.id) > ($1::timestamptz, $2::text) AND ${NO_OUTAGE}
+    ORDER BY w.check_at, w.id LIMIT $3`,
 };
 
 /** An outage of ours is nobody's fault: it is added to every deadline. */
@@ -35,6 +43,8 @@ const CREDIT = {
 @Injectable()
 export class WorkflowCheckSweep implements OnModuleInit {
   private readonly logger = new Logger(WorkflowCheckSweep.name);
+  /** Where the last look ended. */
+  private place: Pick<DueWorkflow, 'check_at' | 'id'> = START;
 
   constructor(
     private readonly database: Database,
@@ -66,20 +76,19 @@ export class WorkflowCheckSweep implements OnModuleInit {
   }
 
   private async look(): Promise<boolean> {
-    const due = await this.database.query<WorkflowKey>(DUE, [PER_LOOK]);
-    const done = [];
-    for (const key of due) done.push(await this.evaluate(key));
-    return due.length === PER_LOOK && done.some(Boolean);
+    const due = await this.database.query<DueWorkflow>(DUE, [this.place.check_at, this.place.id, PER_LOOK]);
+    const isMore = due.length === PER_LOOK;
+    this.place = (isMore ? due.at(-1) : undefined) ?? START;
+    for (const key of due) await this.evaluate(key);
+    return isMore;
   }
 
-  /** @returns false when it has to be put off: the sweep comes back to it */
-  private async evaluate({ id, projectId }: WorkflowKey): Promise<boolean> {
+  /** What has to be put off the sweep comes back to. */
+  private async evaluate({ id, projectId }: WorkflowKey): Promise<void> {
     try {
       await this.transactor.run((tx) => this.evaluation.evaluate(tx, projectId, id));
-      return true;
     } catch (error) {
       this.logger.warn(`a look at workflow '${id}' is put off: ${String(error)}`);
-      return false;
     }
   }
 }

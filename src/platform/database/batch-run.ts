@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { DomainEvent } from '../../shared/domain-event.js';
+import { runAll } from './after-commit.js';
 import type { Batch, BatchHandler, LockMode, Outcome } from './batch.js';
 import { commitWithEvents } from './commit.js';
 import { type EffectKey, findEffects, type StoredEffect, storeEffects } from '../idempotency/effect-key.js';
@@ -138,7 +139,7 @@ export class BatchRun {
   }
 
   runAfterCommits(): void {
-    for (const run of this.afterCommits) run();
+    runAll(this.afterCommits);
   }
 
   /** Answers what was done before with the result that was stored; what is in this batch twice is done once. */

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { DatabaseConnection } from './database-connection.js';
 import { pipeline } from './pipeline.js';
 import { freshPlans } from './plans.js';
-import { toRefusal } from './postgres-errors.js';
+import { isPreparedForAnother, toRefusal } from './postgres-errors.js';
 import type { Sql } from './statement.js';
 
 const READ_CONNECTIONS = 6;
@@ -27,10 +27,12 @@ export class Database {
       return rows.at(-1) as R[];
     } catch (error) {
       failure = error;
-      throw toRefusal(error);
+      if (!isPreparedForAnother(error)) throw toRefusal(error);
     } finally {
       client?.release(failure !== undefined);
     }
+    // The connection is dropped; a new one has nothing prepared.
+    return this.query(sql, values);
   }
 
   async close(): Promise<void> {

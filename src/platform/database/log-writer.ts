@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { DomainEvent } from '../../shared/domain-event.js';
+import { runAll } from './after-commit.js';
 import type { Statement } from './statement.js';
 
 /** Any number: what matters is that every writer of every process takes the same advisory lock. */
@@ -58,6 +59,6 @@ export class LogWriter {
 
   committed(events: readonly DomainEvent[], firstPos: number | undefined): void {
     if (events.length === 0) return;
-    for (const listener of this.listeners) listener(events, firstPos);
+    runAll(this.listeners.map((listener) => () => listener(events, firstPos)));
   }
 }

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { isPreparedForAnother } from './postgres-errors.js';
 import type { Row, Statement } from './statement.js';
 
 interface Field {
@@ -113,8 +114,9 @@ class Pipeline implements pg.Submittable {
 
   handleError(error: Error): void {
     clearTimeout(this.silence);
-    // Some of what was new may not have been prepared: from now on this connection uses new names.
-    if (this.fresh.length > 0 && this.wire !== undefined) {
+    // Some of what was new may not have been prepared, or what was prepared is of no use any more: from now on this
+    // connection uses new names.
+    if ((this.fresh.length > 0 || isPreparedForAnother(error)) && this.wire !== undefined) {
       this.prepared.clear();
       generationOf.set(this.wire, (generationOf.get(this.wire) ?? 0) + 1);
     }

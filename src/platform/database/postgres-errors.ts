@@ -6,6 +6,8 @@ const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK_DETECTED = '40P01';
 const LOCK_NOT_AVAILABLE = '55P03';
 const QUERY_CANCELED = '57014';
+const FEATURE_NOT_SUPPORTED = '0A000';
+const TOO_MANY_CONNECTIONS = '53300';
 
 /** The SQLSTATE of an error that the server itself reported, else undefined. */
 function sqlState(error: unknown): string | undefined {
@@ -18,7 +20,8 @@ function sqlState(error: unknown): string | undefined {
 /** The connection is gone, or the server is going or not yet there: nobody knows what became of what was sent. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
-  if (state !== undefined) return state.startsWith('57P') || state.startsWith('08');
+  if (state !== undefined)
+    return state.startsWith('57P') || state.startsWith('08') || state === TOO_MANY_CONNECTIONS;
   return (
     // Not instanceof: errors of Node's own may come from another realm than ours (in Jest they do).
     isNativeError(error) &&
@@ -35,10 +38,24 @@ function isWireError(error: Error): boolean {
   );
 }
 
+/**
+ * A table was altered, by a newer release's migration for one, and what this connection had prepared answers with other
+ * columns than before. Nothing was done; prepared anew it works.
+ */
+export function isPreparedForAnother(error: unknown): boolean {
+  return (
+    sqlState(error) === FEATURE_NOT_SUPPORTED &&
+    error instanceof Error &&
+    error.message.startsWith('cached plan')
+  );
+}
+
 /** Somebody else's transaction was in the way; the same work may succeed when it is done again. */
 export function isWorthRepeating(error: unknown): boolean {
   const state = sqlState(error);
-  return state === UNIQUE_VIOLATION || state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED;
+  const wasInTheWay =
+    state === UNIQUE_VIOLATION || state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED;
+  return wasInTheWay || isPreparedForAnother(error);
 }
 
 /** A statement took longer than any may; nothing of its transaction was done. */

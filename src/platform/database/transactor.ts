@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { DomainEvent } from '../../shared/domain-event.js';
 import { type EffectKey, findEffects, type StoredEffect, storeEffects } from '../idempotency/effect-key.js';
 import { currentKeyedRequest, runUnkeyed } from '../idempotency/keyed-request.js';
+import { runAll } from './after-commit.js';
 import {
   CommitUnknown,
   commitOutcome,
@@ -132,7 +133,7 @@ class Ending {
 
   committed(firstPos: number | undefined): void {
     this.log.committed(this.events, firstPos);
-    for (const run of this.afterCommits) run();
+    runAll(this.afterCommits);
   }
 }
 

@@ -6,6 +6,9 @@ const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 const withKeys = (count: number): string =>
   `{${Array.from({ length: count }, (_, index) => `"k${index}":1`).join(',')}}`;
 
+const exponents = (count: number, exponent: number): string =>
+  JSON.stringify(Array.from({ length: count }, () => Number(`1e${exponent}`)));
+
 describe('a JSON body', () => {
   it('is what JSON.parse makes of it, whatever its strings hold', () => {
     fc.assert(
@@ -18,6 +21,17 @@ describe('a JSON body', () => {
     const tricky = String.raw`{"a\"b":"x:{[\\","c":[{"d":":"}]}`;
     expect(parseJson(tricky)).toEqual(JSON.parse(tricky));
     expect(parseJson('"\\ud83d\\ude00 \\u00e9"')).toBe('😀 é');
+  });
+
+  it('may hold a few numbers with large exponents, and any number of others', () => {
+    for (const text of [
+      exponents(200, 300),
+      exponents(200, -300),
+      exponents(100_000, 20),
+      exponents(100_000, -6),
+    ])
+      expect(() => parseJson(text)).not.toThrow();
+    expect(parseJson('[0,-0,1.5e-17]')).toEqual([0, -0, 1.5e-17]);
   });
 
   it('may be 32 levels deep and have 10,000 keys', () => {
@@ -39,6 +53,8 @@ describe('a JSON body', () => {
     ['a lone low surrogate', '["\\ude00x"]', 'surrogate'],
     ['one key twice', '{"a":1,"b":{"a":1,"a":2}}', 'twice'],
     ['a number beyond all', '[1e999]', 'too large'],
+    ['numbers that grow when they are stored', exponents(300, 300), 'large exponents'],
+    ['small numbers that grow when they are stored', exponents(300, -300), 'large exponents'],
     ['half a document', '{"a":', 'not valid JSON'],
     ['an open string', '{"a', 'not valid JSON'],
     ['nothing', '', 'not valid JSON'],

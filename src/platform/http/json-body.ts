@@ -2,6 +2,8 @@ import { validationFailed, type DomainError } from '../../shared/domain-error.js
 
 const MAX_DEPTH = 32;
 const MAX_KEYS = 10_000;
+/** Postgres writes numbers out: `1e300` comes back as 301 digits. So many characters may that add to a body. */
+const MAX_ADDED_DIGITS = 65_536;
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 /** What Postgres cannot store: NUL, and halves of surrogate pairs. */
 // oxlint-disable-next-line no-control-regex -- NUL is what it looks for
@@ -23,13 +25,13 @@ export function parseJson(text: string): unknown {
     throw refused('is not valid JSON');
   }
   // Control characters and lone surrogates can only be written as \u escapes.
-  if (inspect(value, text.includes('\\u')) < keys) throw refused('has a key twice in one object');
+  if (keysOf(value, text.includes('\\u')) < keys) throw refused('has a key twice in one object');
   return value;
 }
 
 /** The same limits for a value that something else has parsed: a socket's message. @throws DomainError VALIDATION_FAILED */
 export function checkJson(value: unknown): void {
-  if (inspect(value, true) > MAX_KEYS) throw refused(`has more than ${MAX_KEYS} keys`);
+  if (keysOf(value, true) > MAX_KEYS) throw refused(`has more than ${MAX_KEYS} keys`);
 }
 
 /** Keys in the text; one linear pass that jumps over strings. */
@@ -61,26 +63,54 @@ function isEscaped(text: string, at: number): boolean {
   return (at - first) % 2 === 1;
 }
 
+/** What was met in a value so far. */
+interface Found {
+  keys: number;
+  /** Characters by which its numbers grow when they are written out. */
+  addedDigits: number;
+}
+
 /** Keys in the value; refuses what no field may hold. */
-function inspect(value: unknown, mayBeUnstorable: boolean, depth = 0): number {
-  if (typeof value === 'string') {
-    if (mayBeUnstorable && UNSTORABLE.test(value))
-      throw refused('holds a NUL character or half of a surrogate pair');
-    return 0;
+function keysOf(value: unknown, mayBeUnstorable: boolean): number {
+  const found: Found = { keys: 0, addedDigits: 0 };
+  inspect(value, mayBeUnstorable, found, 0);
+  return found.keys;
+}
+
+function inspect(value: unknown, mayBeUnstorable: boolean, found: Found, depth: number): void {
+  if (typeof value === 'string') inspectText(value, mayBeUnstorable);
+  else if (typeof value === 'number') inspectNumber(value, found);
+  else if (typeof value === 'object' && value !== null) {
+    if (depth === MAX_DEPTH) throw refused(`is nested deeper than ${MAX_DEPTH} levels`);
+    if (Array.isArray(value)) {
+      for (const item of value) inspect(item, mayBeUnstorable, found, depth + 1);
+      return;
+    }
+    for (const [key, item] of Object.entries(value)) {
+      if (FORBIDDEN_KEYS.has(key)) throw refused(`must not use the key ${key}`);
+      found.keys += 1;
+      inspectText(key, mayBeUnstorable);
+      inspect(item, mayBeUnstorable, found, depth + 1);
+    }
   }
-  if (typeof value === 'number' && !Number.isFinite(value)) throw refused('holds a number that is too large');
-  if (typeof value !== 'object' || value === null) return 0;
-  if (depth === MAX_DEPTH) throw refused(`is nested deeper than ${MAX_DEPTH} levels`);
-  let keys = 0;
-  if (Array.isArray(value)) {
-    for (const item of value) keys += inspect(item, mayBeUnstorable, depth + 1);
-    return keys;
+}
+
+function inspectText(text: string, mayBeUnstorable: boolean): void {
+  if (mayBeUnstorable && UNSTORABLE.test(text))
+    throw refused('holds a NUL character or half of a surrogate pair');
+}
+
+function inspectNumber(value: number, found: Found): void {
+  if (!Number.isFinite(value)) throw refused('holds a number that is too large');
+  const size = Math.abs(value);
+  // JavaScript writes what lies between as Postgres does.
+  if (size < 1e21 && (size >= 1e-6 || size === 0)) return;
+  found.addedDigits += Math.abs(Math.log10(size));
+  if (found.addedDigits > MAX_ADDED_DIGITS) {
+    throw refused(
+      `holds numbers with large exponents that take more than ${MAX_ADDED_DIGITS} digits written out; give them as strings`,
+    );
   }
-  for (const [key, item] of Object.entries(value)) {
-    if (FORBIDDEN_KEYS.has(key)) throw refused(`must not use the key ${key}`);
-    keys += 1 + inspect(key, mayBeUnstorable) + inspect(item, mayBeUnstorable, depth + 1);
-  }
-  return keys;
 }
 
 function refused(problem: string): DomainError {

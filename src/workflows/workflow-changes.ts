@@ -184,7 +184,11 @@ export class WorkflowChanges {
     return {
       code: 'WORKFLOW_FAILED',
       message: failed.length === 1 ? `Stage '${first?.name}' failed.` : `${failed.length} stages failed.`,
-      details: { stages: failed.map(({ name, task_id, error }) => ({ stage: name, task_id, error })) },
+      details: {
+        stages: failed
+          .slice(0, STAGES_TOLD)
+          .map(({ name, task_id, error }) => ({ stage: name, task_id, error: inShort(error) })),
+      },
     };
   }
 
@@ -193,10 +197,10 @@ export class WorkflowChanges {
     const failure = why ?? this.failure();
     const left = this.stages.filter(({ status, error }) => status === 'completed' && error !== null);
     if (left.length === 0) return failure;
-    const told = left.map(({ name, compensation_task_id: taskId, error }) => ({
+    const told = left.slice(0, STAGES_TOLD).map(({ name, compensation_task_id: taskId, error }) => ({
       stage: name,
       task_id: taskId,
-      error,
+      error: inShort(error),
     }));
     return {
       ...failure,
@@ -221,6 +225,14 @@ export class WorkflowChanges {
     if (stage === undefined) throw new Error(`workflow '${this.current.id}' has no stage '${name}'`);
     return stage;
   }
+}
+
+/** Stages that a workflow's error names, at most, with what went wrong in short: the stages themselves tell it all. */
+const STAGES_TOLD = 50;
+const MESSAGE_CHARACTERS = 1_000;
+
+function inShort(error: WorkflowError | null): WorkflowError | null {
+  return error && { code: error.code, message: error.message.slice(0, MESSAGE_CHARACTERS) };
 }
 
 /** A stage that is to run again. */

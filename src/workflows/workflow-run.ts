@@ -23,7 +23,7 @@ export class WorkflowRun {
   /** Tasks of stages that were cancelled: at once or never, so they share one reason. */
   readonly cut = { taskIds: [] as string[], reason: '' };
   private tasks: readonly EndedTask[] = [];
-  /** Stages that could begin, and have to wait for another transaction. */
+  /** Stages that could begin, or be undone, and have to wait for another transaction. */
   private readonly putOff = new Set<string>();
   private unread = false;
 
@@ -42,7 +42,7 @@ export class WorkflowRun {
   next(decideThen: Decide): Step[] {
     const { workflow, stages } = this.changes;
     return decideThen({ workflow, stages, tasks: this.tasks }).filter(
-      (step) => !(step.command === 'start' && this.putOff.has(step.stage)),
+      (step) => !(isBeginning(step) && this.putOff.has(step.stage)),
     );
   }
 

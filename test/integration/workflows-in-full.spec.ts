@@ -318,16 +318,15 @@ describe('workflows in full', () => {
       });
     });
 
-    it('runs again, when it is retried, what was undone', async () => {
+    it('runs again, when it is retried, what was undone, in the order of its dependencies', async () => {
       const { id, worker, undoer } = await failing();
       for (let stage = 0; stage < 2; stage += 1) {
         for (const item of await undoer.claim()) await undoer.complete(item);
       }
       await until(async () => (await api.statusOf(id)) === 'failed');
       await ask(id, 'retry');
-      expect(await api.statuses(id)).toEqual({ a: 'running', b: 'completed', c: 'running', d: 'pending' });
-      for (const item of await api.claimStages(worker, id, 'a', 'c')) await worker.complete(item);
-      await worker.complete(await one(worker, id, 'd'));
+      expect(await api.statuses(id)).toEqual({ a: 'running', b: 'completed', c: 'pending', d: 'pending' });
+      for (const name of ['a', 'c', 'd']) await worker.complete(await one(worker, id, name));
       await until(async () => (await api.statusOf(id)) === 'completed');
     });
 
@@ -403,6 +402,42 @@ describe('workflows in full', () => {
     });
   });
 
+  it('ends however large the errors of its stages are, and tells of fifty in short', async () => {
+    const names = Array.from({ length: 60 }, (_, index) => `s${index}`);
+    const graph = Object.fromEntries(names.map((name) => [name, []]));
+    const { id, type } = await api.start(graph, { failure_strategy: 'continue_on_error' });
+    const worker = await api.agent(type);
+    const error = { code: 'LARGE', message: 'm'.repeat(5_000), retryable: false };
+    const largest = { ...error, details: { text: 'x'.repeat(65_536 - 11) } };
+    const tooLarge = { ...error, details: { text: 'x'.repeat(65_536) } };
+    const items = await worker.claim(60);
+    for (const [index, item] of items.entries()) {
+      const report = { status: 'failed', attempt: item.attempt };
+      if (index === 0) {
+        const refused = await api.call(
+          'PATCH',
+          `/tasks/${item.id}`,
+          { ...report, error: tooLarge },
+          worker.token,
+        );
+        const problem = { path: '/error/details', message: 'must be at most 65536 bytes of JSON' };
+        expect(refused).toMatchObject({ status: 400, body: { error: { details: { errors: [problem] } } } });
+      }
+      expect(
+        await api.call('PATCH', `/tasks/${item.id}`, { ...report, error: largest }, worker.token),
+      ).toMatchObject({
+        status: 200,
+      });
+    }
+    await until(async () => (await api.statusOf(id)) === 'failed');
+    const { error: why, stages } = await api.get(id);
+    const told = (why as { details: { stages: Json[] } }).details.stages;
+    expect(told).toHaveLength(50);
+    expect(told[0]?.['error']).toEqual({ code: 'LARGE', message: 'm'.repeat(1_000) });
+    expect(why).toMatchObject({ message: '60 stages failed.' });
+    expect((stages as Json[])[59]?.['error']).toMatchObject({ details: largest.details });
+  });
+
   describe('what a stage is given', () => {
     it('fails the stage with INPUT_TOO_LARGE when its dependencies gave more than 1 MiB', async () => {
       const half = 'x'.repeat(600_000);
@@ -424,6 +459,47 @@ describe('workflows in full', () => {
         task_id: null,
         error: { code: 'INPUT_TOO_LARGE', details: { limit: 1_048_576 } },
       });
+    });
+
+    it('leaves no task alive when it is too large for a first stage', async () => {
+      // Written out, these numbers take five times as many bytes as in the request.
+      const numbers = Array.from({ length: 60_000 }, () => '1e20').join();
+      const type = api.unique('type');
+      const stages = `[{"name":"a","agent_type":"${type}"},{"name":"b","agent_type":"${type}","input":{"n":[${numbers}]}}]`;
+      const posted = await fetch(`${app.url}/api/v1/workflows`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${await app.adminToken()}`, 'content-type': 'application/json' },
+        body: `{"name":"large","stages":${stages}}`,
+      });
+      const body = (await posted.json()) as Json;
+      expect(body).toMatchObject({
+        status: 'failed',
+        stages: [{ status: 'cancelled' }, { status: 'failed' }],
+      });
+      const [{ task_id: task } = {}] = body['stages'] as Json[];
+      expect(await api.call('GET', `/tasks/${String(task)}`)).toMatchObject({
+        body: { status: 'cancelled' },
+      });
+      expect(await (await api.agent(type)).look(300)).toEqual([]);
+    });
+
+    it('is made a few MiB at a time for what is undone, too', async () => {
+      const [first, second] = [api.unique('first'), api.unique('second')];
+      const stages = [
+        { name: 'a', agent_type: first, compensation: api.unique('undo') },
+        ...Array.from({ length: 10 }, (_, index) => ({
+          name: `b${index}`,
+          agent_type: second,
+          dependencies: ['a'],
+          ...(index === 0 ? { input: { filler: 'x'.repeat(200_000) } } : {}),
+        })),
+      ];
+      const { body } = await api.call('POST', '/workflows', { name: 'test', stages, configuration: UNDO });
+      const id = String(body['id']);
+      const worker = await api.agent(first);
+      await worker.complete(await one(worker, id, 'a'), { text: 'y'.repeat(930_000) });
+      await until(async () => (await api.statusOf(id)) === 'compensating');
+      expect(await ask(id, 'cancel')).toMatchObject({ status: 200, body: { status: 'cancelled' } });
     });
 
     it('is made a few MiB at a time, whatever begins at once', async () => {

@@ -56,6 +56,14 @@ function isCalendarDay(day: string): boolean {
 export const objectCheck: Check = (value) =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'must be a JSON object';
 
+export function sizedObjectCheck(maxBytes: number): Check {
+  return (value) => {
+    const problem = objectCheck(value);
+    const isLarger = problem === undefined && Buffer.byteLength(JSON.stringify(value)) > maxBytes;
+    return isLarger ? `must be at most ${maxBytes} bytes of JSON` : problem;
+  };
+}
+
 export function listCheck(max: number, item?: Check, min = 0): Check {
   return (value) => {
     if (!Array.isArray(value)) return 'must be a list';

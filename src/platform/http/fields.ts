@@ -10,6 +10,7 @@ import {
   listCheck,
   numberCheck,
   objectCheck,
+  sizedObjectCheck,
   TIME_PATTERN,
   textCheck,
   timeCheck,
@@ -94,9 +95,11 @@ export function CursorField(options: FieldOptions & { readonly check: Check }): 
   return field(options, (value) => isText(value) ?? options.check(value), schema, { reads: 'text' });
 }
 
-/** A free JSON object, kept as it was sent. */
-export function JsonField(options: FieldOptions): PropertyDecorator {
-  return field(options, objectCheck, { type: 'object', additionalProperties: true }, { reads: 'json' });
+/** A free JSON object, kept as it was sent. `maxBytes`: of its JSON; default: what a body may hold. */
+export function JsonField(options: FieldOptions & { readonly maxBytes?: number }): PropertyDecorator {
+  const { maxBytes } = options;
+  const check = maxBytes === undefined ? objectCheck : sizedObjectCheck(maxBytes);
+  return field(options, check, { type: 'object', additionalProperties: true }, { reads: 'json' });
 }
 
 /** Up to `max` free JSON values, kept as they were sent. */

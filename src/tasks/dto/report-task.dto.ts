@@ -27,7 +27,11 @@ export class TaskErrorDto {
   @BooleanField({ about: 'false: no further attempt, whatever the policy says.', optional: true })
   retryable?: boolean;
 
-  @JsonField({ about: 'Facts about the failure.', optional: true })
+  @JsonField({
+    about: 'Facts about the failure, 64 KiB of JSON at most.',
+    maxBytes: 65_536,
+    optional: true,
+  })
   details?: Record<string, unknown>;
 }
 

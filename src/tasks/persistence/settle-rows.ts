@@ -32,7 +32,7 @@ const UNSETTLED = (wait: boolean): string => `
     CASE WHEN u.status = 'completed' AND NOT u.is_large THEN u.output_data END AS output_data
   FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
   CROSS JOIN LATERAL (
-    SELECT t.*, ${isLarger('t.output_data', BYTES_IN_BATCH)} AS is_large FROM tasks t
+    SELECT t.*, ${isLarger('t.output_data', BYTES_IN_BATCH)} OR ${isLarger('t.error', BYTES_IN_BATCH)} AS is_large FROM tasks t
     WHERE t.parent_workflow_id = k.id AND t.project_id = k.project_id AND NOT t.settled
     ORDER BY t.id LIMIT ${ENDS_IN_BATCH + 1} FOR UPDATE OF t ${wait ? '' : 'SKIP LOCKED'}) u`;
 

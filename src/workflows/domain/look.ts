@@ -82,16 +82,22 @@ export class Look {
     }
   }
 
-  /** Starts what can be started, and skips what never can. In execution order, so a skip reaches all that lies behind it. */
+  /**
+   * Starts what can be started, and skips what never can. In execution order, so a skip reaches all that lies behind it.
+   * A stage that stayed completed when what it depends on was undone lets nothing start until that is done again.
+   */
   goOn(parallel: boolean): void {
     let free = parallel || !this.stages.some(({ name }) => this.is(name, 'running'));
+    const unready = new Set<string>();
     for (const { name, dependencies } of this.stages) {
+      const isReady = !dependencies.some((one) => unready.has(one));
+      if (!isReady || !this.is(name, 'completed')) unready.add(name);
       if (!this.is(name, 'pending')) continue;
       const broken = dependencies.find((one) => this.is(one, 'failed', 'skipped', 'cancelled'));
       if (broken !== undefined) {
         const reason = `it depends on stage '${broken}', which is ${this.now.get(broken)}`;
         this.take({ command: 'skip', stage: name, reason });
-      } else if (free && dependencies.every((one) => this.is(one, 'completed'))) {
+      } else if (free && isReady) {
         this.take({ command: 'start', stage: name });
         free = parallel;
       }

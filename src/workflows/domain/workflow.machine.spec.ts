@@ -317,6 +317,34 @@ describe('a retry', () => {
     expect(run.status).toBe('completed');
   });
 
+  describe('when stages stayed completed behind one that was undone', () => {
+    function retried(): Run {
+      const run = new Run({ a: [], b: ['a'], c: ['b'], d: ['c'], e: [] }, UNDO, ['a', 'c']);
+      run.look();
+      for (const stage of ['a', 'b', 'c', 'e']) run.end(stage, 'completed').look();
+      run.end('d', 'failed').look();
+      for (const stage of ['c', 'a']) run.endUndoing(stage, 'completed').look();
+      run.retry();
+      return run;
+    }
+
+    it('starts what lies behind them when that is done again', () => {
+      const run = retried();
+      expect(run.statuses).toMatchObject({ a: 'running', b: 'completed', c: 'pending', d: 'pending' });
+      run.end('a', 'completed').look();
+      expect(run.running).toEqual(['c']);
+      for (const stage of ['c', 'd']) run.end(stage, 'completed').look();
+      expect(run.status).toBe('completed');
+    });
+
+    it('ends when that fails', () => {
+      const run = retried();
+      run.end('a', 'failed').look();
+      expect(run.statuses).toMatchObject({ a: 'failed', b: 'completed', c: 'skipped', d: 'skipped' });
+      expect(run.status).toBe('failed');
+    });
+  });
+
   it.each(['completed', 'running', 'paused'] as const)('is refused to a workflow that is %s', (status) => {
     const run = new Run({ a: [] });
     run.status = status;

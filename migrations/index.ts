@@ -7,6 +7,7 @@ import { IdempotencyKeys1700000005050 } from './1700000005050-idempotency-keys.j
 import { AgentsTalk1700000005060 } from './1700000005060-agents-talk.js';
 import { CredentialIds1700000005065 } from './1700000005065-credential-ids.js';
 import { Deliveries1700000005070 } from './1700000005070-deliveries.js';
+import { ListsBounded1700000005080 } from './1700000005080-lists-bounded.js';
 import { Retention1700000005040 } from './1700000005040-retention.js';
 
 /** Every migration, in order. */
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   AgentsTalk1700000005060,
   CredentialIds1700000005065,
   Deliveries1700000005070,
+  ListsBounded1700000005080,
 ];

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EndWatch, type Envelope, Envelopes, EventLog } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
 import { JointRead } from '../platform/database/joint-read.js';
-import { decodeCursor, type PageKey } from '../platform/http/page.js';
+import { decodeCursor } from '../platform/http/page.js';
 import type { Patience } from '../platform/http/patience.js';
 import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT, rowKey } from '../shared/ids.js';
@@ -104,5 +104,3 @@ export class TaskReads {
 }
 
 const nameOf = ({ id, projectId }: TaskKey): string => rowKey(projectId, id);
-
-export const keyOf = (task: Task): PageKey => ({ createdAt: task.created_at, id: task.id });

@@ -50,12 +50,17 @@ interface FirstTasks {
   readonly cut: Map<string, string>;
 }
 
+interface MeasuredWorkflow extends CreateWorkflow {
+  /** Of what was posted, as JSON. */
+  readonly bytes: number;
+}
+
 /** The new workflow; null when one of this id exists. */
 type Created = WholeWorkflow | null;
 
 /** The batch's way with new workflows: each is inserted and started in one transaction: nobody sees it before its first stages have tasks. */
 @Injectable()
-export class WorkflowCreation implements BatchHandler<CreateWorkflow, Created> {
+export class WorkflowCreation implements BatchHandler<MeasuredWorkflow, Created> {
   readonly name = 'workflow-creation';
   readonly order = 11;
   readonly effects = { nameOf: () => 'create', isEffect: (created: Created) => created !== null };
@@ -67,18 +72,19 @@ export class WorkflowCreation implements BatchHandler<CreateWorkflow, Created> {
   ) {}
 
   async create(command: CreateWorkflow): Promise<Created> {
-    const { key, stages, refusal } = command;
+    const { key, stages, refusal, input_data: inputData, metadata } = command;
     if (refusal === undefined) await this.writer.prepareRoutes(stages.map((stage) => routed(key, stage)));
-    return this.batcher.submit(this, command, sizeOf(stages) + sizeOf(command.input_data));
+    const bytes = sizeOf(stages) + sizeOf(inputData) + sizeOf(metadata);
+    return this.batcher.submit(this, { ...command, bytes }, bytes);
   }
 
-  load(commands: readonly CreateWorkflow[]): Statement[] {
+  load(commands: readonly MeasuredWorkflow[]): Statement[] {
     const chosen = commands.filter(({ chosenId }) => chosenId).map(({ key }) => key);
     return chosen.length === 0 ? [] : [existingWorkflows(chosen)];
   }
 
   decide(
-    commands: readonly CreateWorkflow[],
+    commands: readonly MeasuredWorkflow[],
     [existing = []]: readonly (readonly Row[])[],
     batch: Batch,
   ): Outcome<Created>[] {
@@ -93,7 +99,7 @@ export class WorkflowCreation implements BatchHandler<CreateWorkflow, Created> {
       taken.add(name);
       const workflow = this.begin(command, batch, { tasks, cut });
       made.push(workflow);
-      const stages = workflow.stages.map((stage) => ({ ...stage, output: null }));
+      const stages = workflow.stages.map((stage) => ({ ...stage, output: null, output_omitted: false }));
       return { done: { ...workflow.row, stages } };
     });
     for (const statement of insertWorkflows(made)) batch.write(statement);
@@ -101,7 +107,7 @@ export class WorkflowCreation implements BatchHandler<CreateWorkflow, Created> {
     return outcomes;
   }
 
-  private begin(command: CreateWorkflow, batch: Batch, { tasks, cut }: FirstTasks): NewWorkflow {
+  private begin(command: MeasuredWorkflow, batch: Batch, { tasks, cut }: FirstTasks): NewWorkflow {
     const definitions = new Map(command.stages.map((stage) => [stage.name, stage]));
     const blank = newRow(command, batch.now);
     const changes = new WorkflowChanges(batch, blank, command.stages.map(newStage));
@@ -133,7 +139,7 @@ function routed(
   return { projectId, agentType, ...(requiredCapabilities === undefined ? {} : { requiredCapabilities }) };
 }
 
-function newRow(posted: CreateWorkflow, now: string): WorkflowRow {
+function newRow(posted: MeasuredWorkflow, now: string): WorkflowRow {
   const { id, projectId } = posted.key;
   const { timeout = null } = posted;
   return {
@@ -147,6 +153,7 @@ function newRow(posted: CreateWorkflow, now: string): WorkflowRow {
     error: null,
     correlation_id: posted.correlation_id ?? id,
     body_hash: posted.hash,
+    posted_bytes: posted.bytes,
     timeout,
     deadline_at: timeout === null ? null : new Date(Date.parse(now) + timeout * 1000).toISOString(),
     check_at: null,

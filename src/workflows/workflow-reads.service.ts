@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EndWatch } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
-import { decodeCursor } from '../platform/http/page.js';
+import { decodeCursor, type Page, pageOf } from '../platform/http/page.js';
 import type { Patience } from '../platform/http/patience.js';
 import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
@@ -9,20 +9,14 @@ import { onlyProject } from '../shared/only-project.js';
 import { hasEnded } from './domain/result.js';
 import {
   FIND_WORKFLOW,
-  LIST_WORKFLOWS,
+  listWorkflows,
   LOCATE_WORKFLOW,
+  pageKeyOf,
+  type ListedWorkflow,
+  type WorkflowFilter,
   type WholeWorkflow,
 } from './persistence/workflow-reads.js';
 import type { WorkflowKey } from './persistence/workflow-rows.js';
-
-interface WorkflowFilter {
-  readonly status?: string;
-  readonly correlation_id?: string;
-  readonly created_after?: string;
-  readonly created_before?: string;
-  readonly cursor?: string;
-  readonly limit: number;
-}
 
 /** Everything that only looks at workflows. */
 @Injectable()
@@ -60,18 +54,16 @@ export class WorkflowReads {
     return this.watch.until(key, waitMs, () => this.get(key), hasEnded, patience);
   }
 
-  /** Rows of one page and one more, newest first. */
-  list(projectId: string, filter: WorkflowFilter): Promise<WholeWorkflow[]> {
-    const from = decodeCursor(filter.cursor);
-    return this.database.query<WholeWorkflow>(LIST_WORKFLOWS, [
-      projectId === ANY_PROJECT ? null : projectId,
-      filter.status,
-      filter.correlation_id,
-      filter.created_after,
-      filter.created_before,
-      from?.createdAt,
-      from?.id,
-      filter.limit + 1,
-    ]);
+  /** One page, newest first. @throws DomainError VALIDATION_FAILED for a cursor that was not made here */
+  async list<T>(
+    projectId: string,
+    { cursor, limit, ...filter }: WorkflowFilter & { readonly cursor?: string; readonly limit: number },
+    show: (workflow: WholeWorkflow) => T,
+  ): Promise<Page<T>> {
+    const project = projectId === ANY_PROJECT ? null : projectId;
+    const { values, ...sql } = listWorkflows(project, filter, decodeCursor(cursor), limit + 1);
+    const rows = await this.database.query<ListedWorkflow>(sql, values);
+    const isCut = rows.length <= limit && (rows[0]?.found ?? 0) > rows.length;
+    return pageOf(rows, limit, pageKeyOf, show, isCut);
   }
 }

@@ -10,6 +10,7 @@ interface StageView extends StageDefinition {
   readonly started_at: string | null;
   readonly ended_at: string | null;
   readonly output: unknown;
+  readonly output_omitted?: true;
   readonly error: WorkflowError | null;
 }
 
@@ -73,6 +74,7 @@ function stageView({ definition: posted, ...stage }: WholeStage): StageView {
     started_at: stage.started_at,
     ended_at: stage.ended_at,
     output: stage.output,
+    ...(stage.output_omitted ? { output_omitted: true } : {}),
     error: stage.error,
   };
 }

@@ -61,7 +61,7 @@ export class AgeWalk {
       text: `
         SELECT r.id, r.created_at FROM ${this.table} r
         WHERE r.project_id = $1 AND (r.created_at, r.id) > ($2::timestamptz, $3)
-          AND r.created_at < clock_timestamp() - make_interval(days => $4)
+          AND r.created_at < (SELECT clock_timestamp() - make_interval(days => $4))
         ORDER BY r.created_at, r.id LIMIT $5`,
     };
   }

@@ -10,6 +10,19 @@ export interface Page<T> {
   readonly next_cursor: string | null;
 }
 
+/** Bytes that an answer shows of what clients gave, at most, but for its first item: a page ends early at them. */
+export const PAGE_BYTES = 16 * 1024 * 1024;
+
+const LIMITS = [2, 11, 26, 51, 101, 201];
+
+/**
+ * The number of rows to read for `limit`: written into a list's SQL, so that the planner knows how few are wanted, it makes
+ * few texts.
+ */
+export function rowsToRead(limit: number): number {
+  return LIMITS.find((one) => limit <= one) ?? limit;
+}
+
 /** The row a page ended with: the next page begins behind it, whatever was inserted meanwhile. */
 export interface PageKey {
   /** ISO 8601 with milliseconds. */
@@ -23,16 +36,18 @@ const KEY_ID = /^[\x21-\x7e]{1,300}$/;
 /**
  * The page of rows that were read with `LIMIT limit + 1`: one row too many says that there is a next page.
  * @param keyOf the key of a row, as the list's ORDER BY has it
+ * @param isCut there are more, although fewer were read
  */
 export function pageOf<Row, T>(
   rows: readonly Row[],
   limit: number,
   keyOf: (row: Row) => PageKey,
   show: (row: Row) => T,
+  isCut = false,
 ): Page<T> {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  const more = rows.length > limit && last !== undefined;
+  const more = (isCut || rows.length > limit) && last !== undefined;
   return { items: shown.map((row) => show(row)), next_cursor: more ? encodeCursor(keyOf(last)) : null };
 }
 

@@ -30,7 +30,8 @@ import { Rules } from '../../platform/http/rules.decorator.js';
 import { resultOf } from '../domain/result.js';
 import { Explanations } from '../explanations.service.js';
 import { TaskProjects } from '../task-projects.js';
-import { keyOf, TaskReads } from '../task-reads.service.js';
+import { pageKeyOf } from '../persistence/task-list.js';
+import { TaskReads } from '../task-reads.service.js';
 import { TaskTransactions } from '../task-transactions.js';
 import { taskView, type TaskView } from '../task-view.js';
 import { TasksService } from '../tasks.service.js';
@@ -115,7 +116,7 @@ export class TasksController {
   ): Promise<Page<TaskView>> {
     const { project_id: _project, ...filter } = query;
     const { rows, next } = await this.reads.list(projectForRead(caller, named), filter);
-    const page = pageOf(rows, query.limit, keyOf, taskView);
+    const page = pageOf(rows, query.limit, pageKeyOf, taskView);
     return next === undefined ? page : { ...page, next_cursor: encodeCursor(next) };
   }
 

@@ -60,11 +60,11 @@ export class OperationSweep implements OnModuleInit {
     const filter = { ...operation.filter, ended_before: operation.created_at };
     const from = at === null || id === null ? undefined : { createdAt: at, id };
     const list = new TaskList(projectId, filter, from);
-    const { rows, next } = await readPage<Pick<Task, 'id' | 'created_at'>>(
+    const { rows, next } = await readPage<Pick<Task, 'id' | 'project_id' | 'created_at'>>(
       list,
       PER_BATCH,
       (sql, values) => tx.query(sql, values),
-      't.id, t.created_at',
+      't.id, t.project_id, t.created_at',
     );
     const batch = rows.slice(0, PER_BATCH);
     const done = await this.redrive(

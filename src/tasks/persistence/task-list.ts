@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Statement } from '../../platform/database/statement.js';
-import type { PageKey } from '../../platform/http/page.js';
+import { eachProject } from '../../platform/database/each-project.js';
+import { bytesOf } from '../../platform/database/json-size.js';
+import { PAGE_BYTES, type PageKey, rowsToRead } from '../../platform/http/page.js';
 
 /** Which tasks are meant; what is left out does not filter. */
 export interface TaskFilter {
@@ -41,18 +43,19 @@ const LOOKED_AT = {
   ended_before: 't.ended_at < $::timestamptz',
 } as const;
 
-const LIMITS = [51, 201];
+/** The project last: it decides between the same ids of several projects, and no index of one project's needs it. */
+const NEWEST_FIRST = 'ORDER BY t.created_at DESC, t.id DESC, t.project_id DESC';
 
-const NEWEST_FIRST = 'ORDER BY t.created_at DESC, t.id DESC';
+const KEY = 't.id, t.project_id, t.created_at';
+const WHOLE = 't.*';
 
-/** Each project's newest, since the index leads with the project: found by stepping from project to project. */
-const OF_ALL = (rows: string): string => `
-  WITH RECURSIVE projects AS (
-    (SELECT t.project_id FROM tasks t ORDER BY t.project_id LIMIT 1)
-    UNION ALL
-    SELECT next.project_id FROM projects p CROSS JOIN LATERAL (
-      SELECT t.project_id FROM tasks t WHERE t.project_id > p.project_id ORDER BY t.project_id LIMIT 1) next)
-  SELECT t.* FROM projects p CROSS JOIN LATERAL (${rows}) t`;
+/** Those first rows of a page that are not too large together, one at least, each with the number of rows that were `found`. */
+const bounded = (page: string): string => `
+  SELECT t.* FROM (
+    SELECT t.*, count(*) OVER ()::int AS found, sum(t.bytes) OVER (${NEWEST_FIRST}) - t.bytes AS before FROM (
+      SELECT t.*, ${bytesOf('t.input_data')} + ${bytesOf('t.output_data')} + ${bytesOf('t.metadata')} AS bytes
+      FROM (${page}) t) t) t
+  WHERE t.before < ${PAGE_BYTES}`;
 
 /** A list as SQL: one text per combination of filters, so that the planner sees which index serves. */
 export class TaskList {
@@ -78,8 +81,13 @@ export class TaskList {
     this.add(INDEXED, filter, this.indexed);
     if (from !== undefined) {
       this.names.push('from');
-      const key = `${this.value(from.createdAt)}::timestamptz, ${this.value(from.id)}::text`;
-      this.indexed.push(`(t.created_at, t.id) < (${key})`);
+      const [id = '', project = ''] = from.id.split('/');
+      const key = `${this.value(from.createdAt)}::timestamptz, ${this.value(id)}::text`;
+      this.indexed.push(
+        projectId === null
+          ? `(t.created_at, t.id, t.project_id) < (${key}, ${this.value(project)}::text)`
+          : `(t.created_at, t.id) < (${key})`,
+      );
     }
     this.ofIndexed = this.values.length;
     this.add(LOOKED_AT, filter, this.looked);
@@ -90,22 +98,25 @@ export class TaskList {
     return this.looked.length > 0;
   }
 
-  /** At least the first `limit` rows, newest first, if there are so many. Rows: Task, or `columns` of it. */
-  rows(limit: number, columns: 't.*' | 't.id, t.created_at' = 't.*'): Statement {
+  /**
+   * At least the first `limit` rows, newest first, if there are so many and they are not too large together. Rows: Task with
+   * `found`, or `columns` of it.
+   */
+  rows(limit: number, columns: typeof WHOLE | typeof KEY = WHOLE): Statement {
     const source = this.source();
     const rows = this.looksThrough
       ? `SELECT t.* FROM (${source} ${NEWEST_FIRST} LIMIT ${LOOKED_THROUGH}) t WHERE ${this.looked.join(' AND ')}`
       : source;
-    // Few limits make few statements; and the planner is told how few rows are wanted.
-    const most = LIMITS.find((one) => limit <= one) ?? limit;
-    const text = `SELECT ${columns} FROM (${this.ordered(rows, most)}) t ${NEWEST_FIRST}`;
+    const most = rowsToRead(limit);
+    const page = this.ordered(rows, most);
+    const text = `SELECT ${columns} FROM (${columns === WHOLE ? bounded(page) : page}) t ${NEWEST_FIRST}`;
     return { name: this.nameOf(`${columns} ${most}`), text, values: this.values };
   }
 
-  /** The row at which the look had to end, if it had to. Rows: id, created_at. */
+  /** The row at which the look had to end, if it had to. Rows: {@link ListedRow}. */
   end(): Statement {
     const rows = `${this.source()} ${NEWEST_FIRST} OFFSET ${LOOKED_THROUGH - 1} LIMIT 1`;
-    const text = `SELECT t.id, t.created_at FROM (${this.ordered(rows, 1)}) t`;
+    const text = `SELECT ${KEY} FROM (${this.ordered(rows, 1)}) t`;
     return { name: this.nameOf('end'), text, values: this.values.slice(0, this.ofIndexed) };
   }
 
@@ -118,7 +129,8 @@ export class TaskList {
 
   private ordered(rows: string, limit: number): string {
     if (this.projectId !== null) return `SELECT t.* FROM (${rows}) t ${NEWEST_FIRST} LIMIT ${limit}`;
-    return `${OF_ALL(`SELECT t.* FROM (${rows}) t ${NEWEST_FIRST} LIMIT ${limit}`)} ${NEWEST_FIRST} LIMIT ${limit}`;
+    const all = eachProject('tasks', `SELECT t.* FROM (${rows}) t ${NEWEST_FIRST} LIMIT ${limit}`);
+    return `SELECT t.* FROM (${all}) t ${NEWEST_FIRST} LIMIT ${limit}`;
   }
 
   /** Names of prepared statements are cut at 63 characters. */
@@ -152,7 +164,10 @@ export class TaskList {
   }
 }
 
-/** One page of a list, and one row more if there is more; `next`: the look ended first, the next page begins behind it. */
+/**
+ * One page of a list, and one row more if there is more; `next`: the look ended first, or the page is as large as a page may
+ * be; the next one begins behind it.
+ */
 export interface ListPage<R> {
   readonly rows: R[];
   readonly next: PageKey | undefined;
@@ -160,7 +175,15 @@ export interface ListPage<R> {
 
 interface ListedRow {
   readonly id: string;
+  readonly project_id: string;
   readonly created_at: string;
+  /** Of whole rows only. */
+  readonly found?: number;
+}
+
+/** Where a page ended: ids are unique per project only. */
+export function pageKeyOf({ id, project_id: projectId, created_at: createdAt }: ListedRow): PageKey {
+  return { createdAt, id: `${id}/${projectId}` };
 }
 
 /** Reads a page of `list`, by whatever asks the database. */
@@ -168,21 +191,26 @@ export async function readPage<R extends ListedRow>(
   list: TaskList,
   limit: number,
   query: <T>(sql: Statement, values: readonly unknown[]) => Promise<T[]>,
-  columns?: 't.id, t.created_at',
+  columns?: typeof KEY,
 ): Promise<ListPage<R>> {
   const { values = [], ...sql } = list.rows(limit + 1, columns);
-  const rows = (await query<R>(sql, values)).slice(0, limit + 1);
-  if (!list.looksThrough || rows.length > limit) return { rows, next: undefined };
+  const read = await query<R>(sql, values);
+  const rows = read.slice(0, limit + 1);
+  if (rows.length > limit) return { rows, next: undefined };
+  const largest = rows.at(-1);
+  if (largest?.found !== undefined && largest.found > rows.length) return { rows, next: pageKeyOf(largest) };
+  if (!list.looksThrough) return { rows, next: undefined };
   const { values: same = [], ...end } = list.end();
   const [last] = await query<ListedRow>(end, same);
   if (last === undefined) return { rows, next: undefined };
   // Of several projects one may have been looked through less far than another.
   return {
     rows: rows.filter((row) => !isOlder(row, last)),
-    next: { createdAt: last.created_at, id: last.id },
+    next: pageKeyOf(last),
   };
 }
 
 function isOlder(a: ListedRow, b: ListedRow): boolean {
-  return a.created_at < b.created_at || (a.created_at === b.created_at && a.id < b.id);
+  if (a.created_at !== b.created_at) return a.created_at < b.created_at;
+  return a.id === b.id ? a.project_id < b.project_id : a.id < b.id;
 }

@@ -1,4 +1,5 @@
 import {
+  BooleanField,
   ChoiceField,
   IdField,
   IntField,
@@ -6,6 +7,7 @@ import {
   NestedField,
   NestedListField,
   TextField,
+  TextListField,
   TimeField,
 } from '../../platform/http/fields.js';
 import { WORKFLOW_STATUSES } from '../../shared/words.js';
@@ -50,6 +52,13 @@ class StageDto extends CreateStageDto {
 
   @JsonField({ about: 'What its task gave.', nullable: true, example: { modules: 4 } })
   output: Record<string, unknown> | null;
+
+  @BooleanField({
+    about:
+      'true: the output is left out, since an answer shows 16 MiB of outputs at most; `GET /tasks/{task_id}/result` has it. Else absent.',
+    optional: true,
+  })
+  output_omitted?: boolean;
 
   @NestedField(() => WorkflowErrorDto, {
     about:
@@ -129,4 +138,13 @@ export class WorkflowResultDto {
     example: { code_generation: { files_generated: 12 } },
   })
   output?: Record<string, unknown>;
+
+  @TextListField({
+    about:
+      'Stages whose output is left out (null), since an answer shows 16 MiB of outputs at most; `GET /tasks/{task_id}/result` has it. Absent when there are none.',
+    max: 500,
+    maxLength: 128,
+    optional: true,
+  })
+  omitted_stages?: string[];
 }

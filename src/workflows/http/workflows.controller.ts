@@ -17,7 +17,7 @@ import {
 } from '../../auth/index.js';
 import { WithPatience } from '../../platform/http/patience.decorator.js';
 import { Patience } from '../../platform/http/patience.js';
-import { ApiPage, type Page, pageOf } from '../../platform/http/page.js';
+import { ApiPage, type Page } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
 import { Rules } from '../../platform/http/rules.decorator.js';
 import { resultOf } from '../domain/result.js';
@@ -67,8 +67,8 @@ export class WorkflowsController {
     @Named() named: NamedProject,
     @Query() query: WorkflowListQuery,
   ): Promise<Page<WorkflowView>> {
-    const rows = await this.reads.list(projectForRead(caller, named), query);
-    return pageOf(rows, query.limit, ({ created_at: createdAt, id }) => ({ createdAt, id }), workflowView);
+    const { project_id: _project, ...filter } = query;
+    return this.reads.list(projectForRead(caller, named), filter, workflowView);
   }
 
   @Get(':id')
@@ -162,11 +162,13 @@ export class WorkflowsController {
   ): Promise<WorkflowResultDto> {
     const workflow = await this.reads.ended(await this.keyOf(caller, named, id), waitMs, patience);
     const output = resultOf(workflow);
+    const omitted = workflow.stages.flatMap((stage) => (stage.output_omitted ? [stage.name] : []));
     reply.code(output === undefined ? 202 : 200);
     return {
       workflow_id: workflow.id,
       status: workflow.status,
       ...(output === undefined ? {} : { output }),
+      ...(output === undefined || omitted.length === 0 ? {} : { omitted_stages: omitted }),
     };
   }
 

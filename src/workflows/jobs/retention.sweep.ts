@@ -5,9 +5,9 @@ import { type Transaction, Transactor } from '../../platform/database/transactor
 import { Sweeps } from '../../platform/sweeps/sweeps.js';
 import { WorkflowTasks } from '../../tasks/index.js';
 
-/** A pause between two batches is as long as many of them take: nobody is to notice. */
-const SWEEP_MS = 250;
-const PER_LOOK = 10;
+/** A pause between two batches, so that nobody notices; and faster all the same than workflows come. */
+const SWEEP_MS = 100;
+const PER_LOOK = 30;
 /** Of each; what is too much for one transaction is met again on the next walk. */
 const TASKS_PER_LOOK = 500;
 

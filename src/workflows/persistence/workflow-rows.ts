@@ -65,6 +65,8 @@ export interface WorkflowRow extends WorkflowState {
   readonly input_data: unknown;
   readonly metadata: unknown;
   readonly body_hash: string;
+  /** Of what was posted, as JSON. */
+  readonly posted_bytes: number;
 }
 
 /** What changes of a stage while its workflow runs. */
@@ -165,9 +167,9 @@ const INSERT = {
   name: 'workflows-insert',
   text: `
     INSERT INTO workflows (id, project_id, name, status, configuration, input_data, metadata, error, correlation_id,
-      body_hash, timeout, deadline_at, check_at, run, seq, created_at, updated_at, ended_at)
+      body_hash, posted_bytes, timeout, deadline_at, check_at, run, seq, created_at, updated_at, ended_at)
     SELECT * FROM json_to_recordset($1::json) AS n(id text, project_id text, name text, status text, configuration jsonb,
-      input_data jsonb, metadata jsonb, error jsonb, correlation_id text, body_hash text, timeout int,
+      input_data jsonb, metadata jsonb, error jsonb, correlation_id text, body_hash text, posted_bytes int, timeout int,
       deadline_at timestamptz, check_at timestamptz, run int, seq bigint, created_at timestamptz,
       updated_at timestamptz, ended_at timestamptz)
     ORDER BY n.id, n.project_id`,
@@ -226,7 +228,8 @@ const UPDATE_STAGES = {
   text: `
     UPDATE workflow_stages s SET status = n.status, task_id = n.task_id, compensation_task_id = n.compensation_task_id,
       started_at = n.started_at, ended_at = n.ended_at, error = n.error,
-      output = CASE WHEN n.gave THEN n.output ELSE s.output END
+      output = CASE WHEN n.gave THEN n.output ELSE s.output END,
+      output_bytes = CASE WHEN n.gave THEN coalesce(octet_length(n.output::text), 0) ELSE s.output_bytes END
     FROM json_to_recordset($1::json) AS n(workflow_id text, project_id text, name text, status text, task_id text,
       compensation_task_id text, started_at timestamptz, ended_at timestamptz, output jsonb, gave boolean, error jsonb)
     WHERE s.workflow_id = n.workflow_id AND s.project_id = n.project_id AND s.name = n.name`,

@@ -23,5 +23,6 @@ export class WorkflowStageEntity implements StageRow {
   @timeColumn({ nullable: true }) started_at: string | null;
   @timeColumn({ nullable: true }) ended_at: string | null;
   @Column('jsonb', { nullable: true }) output: unknown;
+  @Column('int', { default: 0, comment: 'Of the output as JSON; 0 without one.' }) output_bytes: number;
   @Column('jsonb', { nullable: true }) error: StageRow['error'];
 }

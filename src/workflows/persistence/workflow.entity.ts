@@ -11,6 +11,7 @@ import type { WorkflowRow } from './workflow-rows.js';
 // TypeORM cannot say DESC.
 @Index('workflows_listed', { synchronize: false })
 @Index('workflows_by_status', { synchronize: false })
+@Index('workflows_by_correlation', { synchronize: false })
 export class WorkflowEntity implements WorkflowRow {
   @PrimaryColumn('text') id: string;
   @PrimaryColumn('text') project_id: string;
@@ -22,6 +23,7 @@ export class WorkflowEntity implements WorkflowRow {
   @Column('jsonb', { nullable: true }) error: WorkflowRow['error'];
   @Column('text') correlation_id: string;
   @Column('text') body_hash: string;
+  @Column('int', { default: 0, comment: 'Of what was posted, as JSON.' }) posted_bytes: number;
   @Column('int', { nullable: true }) timeout: number | null;
   @timeColumn({ nullable: true }) deadline_at: string | null;
   @timeColumn({

@@ -5,7 +5,7 @@ import { TaskList } from '../../src/tasks/persistence/task-list.js';
 import type { Statement } from '../../src/platform/database/statement.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { until } from '../support/wait-for.js';
-import { type Json, WorkflowsApi } from '../support/workflows-api.js';
+import { type Answer, type Json, WorkflowsApi } from '../support/workflows-api.js';
 
 const MIB = 1024 * 1024;
 
@@ -30,14 +30,16 @@ describe('lists', () => {
   async function walk(path: string): Promise<{ items: Json[]; pages: number[] }> {
     const items: Json[] = [];
     const pages: number[] = [];
-    for (let cursor: unknown = ''; cursor !== null;) {
-      const more: string = cursor === '' ? '' : `&cursor=${String(cursor)}`;
-      const { status, body } = await api.call('GET', path + more);
-      expect(status).toBe(200);
-      const page = body['items'] as Json[];
+    for (let next: string | undefined = path; next !== undefined;) {
+      const answer: Answer = await api.call('GET', next);
+      expect(answer.status).toBe(200);
+      const { items: page, next_cursor: cursor } = answer.body as {
+        items: Json[];
+        next_cursor: string | null;
+      };
       items.push(...page);
       pages.push(page.length);
-      cursor = body['next_cursor'];
+      next = cursor === null ? undefined : `${path}&cursor=${cursor}`;
     }
     return { items, pages };
   }
@@ -150,7 +152,9 @@ describe('lists', () => {
       ),
     );
 
-    it.each(lists)('read no more than they show: %s', async (_about, { text, values = [] }) => {
+    it.each(lists)('read no more than they show: %s', async (_about, { name, text, values = [] }) => {
+      // Postgres cuts longer ones, and two texts would have one name.
+      expect(`${name}/1000`.length).toBeLessThan(64);
       const { rows } = await database.query<Record<string, { Plan: PlanNode }[]>>(
         `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
         [...values],

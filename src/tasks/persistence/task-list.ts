@@ -110,7 +110,11 @@ export class TaskList {
     const most = rowsToRead(limit);
     const page = this.ordered(rows, most);
     const text = `SELECT ${columns} FROM (${columns === WHOLE ? bounded(page) : page}) t ${NEWEST_FIRST}`;
-    return { name: this.nameOf(`${columns} ${most}`), text, values: this.values };
+    return {
+      name: this.nameOf(`${columns === WHOLE ? 'whole' : 'keys'} ${most}`),
+      text,
+      values: this.values,
+    };
   }
 
   /** The row at which the look had to end, if it had to. Rows: {@link ListedRow}. */

@@ -106,7 +106,8 @@ export function listWorkflows(
       ? `SELECT w.* FROM (${eachProject('workflows', rows)}) w ${NEWEST_FIRST} LIMIT ${most}`
       : rows;
   return {
-    name: `workflows-list ${names.map((name) => name.replace('created_', '')).join(' ')}`,
+    // Names of prepared statements are cut at 63 characters.
+    name: `workflows ${names.map((name) => name.replace(/created_|_id/, '')).join(' ')}`,
     text: bounded(page),
     values,
   };

@@ -109,8 +109,7 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, Claimed> {
         claimTasks(
           asked.map(({ want }) => want),
           routes,
-          batch.now,
-          this.config.leaseSeconds,
+          { now: batch.now, leaseSeconds: this.config.leaseSeconds, share: 1 / all.length },
           this.floors.of(routes),
         ),
       ),
@@ -172,12 +171,13 @@ export class ClaimCommands implements BatchHandler<ClaimCommand, Claimed> {
         lease_token: this.leaseTokens.of(row.project_id, row.id, row.attempt),
       });
     }
+    const isCut = rows[0]?.is_cut === true;
     const rooms = new Map(rows.map((row) => [row.want_index - 1, row.room]));
     for (const [index, { want, by }] of asked.entries()) {
       const items = claimed[index] ?? [];
       const room = rooms.get(index) ?? 0;
       const full = items.length >= room;
-      const exhausted = items.length < Math.min(want.want, room);
+      const exhausted = !isCut && items.length < Math.min(want.want, room);
       for (const { position, max } of by) {
         const outcome = outcomes[position];
         if (outcome === undefined || !('done' in outcome)) continue;

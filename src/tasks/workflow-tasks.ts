@@ -30,11 +30,14 @@ const OPEN = {
     ORDER BY t.id`,
 };
 
-/** What a task was given is not needed to end it, and may be large. */
+/** What a task was given, and what it gave so far, is not needed to end it, and may be large. */
 const LOCK = {
   name: 'workflow-tasks-lock',
   text: `
-    SELECT ${COLUMNS_BUT_INPUT.map((column) => `t.${column}`).join(', ')}, NULL AS input_data FROM tasks t
+    SELECT ${COLUMNS_BUT_INPUT.filter((column) => column !== 'output_data')
+      .map((column) => `t.${column}`)
+      .join(', ')}, NULL AS input_data, CASE WHEN t.status = 'completed' THEN t.output_data END AS output_data
+    FROM tasks t
     WHERE t.project_id = $1 AND t.id = ANY($2::text[]) ORDER BY t.id, t.project_id FOR UPDATE`,
 };
 
@@ -112,7 +115,10 @@ export class WorkflowTasks {
 
   /** Cancels those of the locked tasks that have not ended. @returns which */
   cancel(tx: Transaction, locked: readonly Task[], reason: string): TaskKey[] {
-    const open = locked.filter((task) => !hasEnded(task));
+    const open = locked
+      .filter((task) => !hasEnded(task))
+      // What they gave so far was not read, and stays.
+      .map((task) => ({ ...task, output_data: undefined }));
     this.writer.applyAll(tx, open, (task, at) => cancel(task, reason, at));
     return open.map(({ id, project_id: projectId }) => ({ id, projectId }));
   }

@@ -55,8 +55,7 @@ async function pagesOfClaim(
   const { text, values = [] } = claimTasks(
     [want],
     routes,
-    new Date().toISOString(),
-    90,
+    { now: new Date().toISOString(), leaseSeconds: 90, share: 1 },
     floor && routes.map(() => floor),
   );
   // Prepared, as the server's are, so that Postgres plans it as it does theirs.

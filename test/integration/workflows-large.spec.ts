@@ -98,6 +98,26 @@ describe('a workflow of 500 stages', () => {
     expect((await transactions()) - before).toBeLessThan(100);
   });
 
+  it('is cancelled whatever its tasks gave so far, which they keep', async () => {
+    const type = api.unique('type');
+    const stages = Array.from({ length: 100 }, (_, index) => ({ name: `s${index}`, agent_type: type }));
+    const { body } = await api.call('POST', '/workflows', { name: 'cancelled', stages });
+    const id = String(body['id']);
+    const worker = await api.agent(type);
+    const output = { text: 'x'.repeat(900_000) };
+    for (const { id: task, attempt } of await worker.claim(100)) {
+      const report = { status: 'in_progress', attempt, output_data: output };
+      expect(await api.call('PATCH', `/tasks/${task}`, report, worker.token)).toMatchObject({ status: 200 });
+    }
+    expect(await api.call('POST', `/workflows/${id}/cancel`)).toMatchObject({ status: 200 });
+    const { rows } = await look.query(
+      `SELECT status, length(output_data ->> 'text') AS kept, count(*)::int AS tasks FROM tasks
+        WHERE parent_workflow_id = $1 GROUP BY 1, 2`,
+      [id],
+    );
+    expect(rows).toEqual([{ status: 'cancelled', kept: 900_000, tasks: 100 }]);
+  });
+
   it('is cancelled whole, and retried whole', async () => {
     const type = api.unique('type');
     const stages = Array.from({ length: STAGES }, (_, index) => ({ name: `s${index}`, agent_type: type }));

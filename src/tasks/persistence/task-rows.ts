@@ -69,13 +69,17 @@ const INSERT_FAIR = {
     FROM n LEFT JOIN turns USING (id, project_id) ORDER BY n.id, n.project_id`,
 };
 
+/** What was not read stays as it is, and is not written anew. */
+const setTo = (column: string): string =>
+  column === 'output_data'
+    ? 'output_data = CASE WHEN n.keeps_output THEN t.output_data ELSE n.output_data END'
+    : `${column} = n.${column}`;
+
 const UPDATE = {
   name: 'tasks-update',
   text: `
-    UPDATE tasks t SET ${names(CHANGING)
-      .map((column) => `${column} = n.${column}`)
-      .join(', ')}
-    FROM json_to_recordset($1::json) AS n(id text, project_id text, ${CHANGING})
+    UPDATE tasks t SET ${names(CHANGING).map(setTo).join(', ')}
+    FROM json_to_recordset($1::json) AS n(id text, project_id text, keeps_output boolean, ${CHANGING})
     WHERE t.id = n.id AND t.project_id = n.project_id`,
 };
 
@@ -84,13 +88,11 @@ const UPDATE_FAIR = {
   text: `
     WITH n AS (
       SELECT n.*, t.route, t.fairness_key, t.created_at
-      FROM json_to_recordset($1::json) AS n(id text, project_id text, ${CHANGING})
+      FROM json_to_recordset($1::json) AS n(id text, project_id text, keeps_output boolean, ${CHANGING})
       JOIN tasks t ON t.id = n.id AND t.project_id = n.project_id
     ), ${drawTurns('n.claimable')}
     UPDATE tasks t SET ${names(CHANGING)
-      .map((column) =>
-        column === 'vtime' ? 'vtime = coalesce(turns.vtime, n.vtime)' : `${column} = n.${column}`,
-      )
+      .map((column) => (column === 'vtime' ? 'vtime = coalesce(turns.vtime, n.vtime)' : setTo(column)))
       .join(', ')}
     FROM n LEFT JOIN turns USING (id, project_id)
     WHERE t.id = n.id AND t.project_id = n.project_id`,
@@ -119,9 +121,10 @@ export function insertTasks(tasks: readonly Task[]): Statement {
 
 /** Writes the changing columns of tasks whose rows are locked. */
 export function updateTasks(tasks: readonly Task[]): Statement {
-  const rows = tasks.map((task) =>
-    Object.fromEntries(Object.entries(task).filter(([name]) => CHANGING_NAMES.has(name))),
-  );
+  const rows = tasks.map((task) => ({
+    ...Object.fromEntries(Object.entries(task).filter(([name]) => CHANGING_NAMES.has(name))),
+    keeps_output: task.output_data === undefined,
+  }));
   return { ...(isFair(tasks) ? UPDATE_FAIR : UPDATE), values: [JSON.stringify(rows)] };
 }
 

@@ -4,7 +4,7 @@ import type { Statement } from '../platform/database/statement.js';
 import type { Transaction } from '../platform/database/transactor.js';
 import { cancel } from './domain/lifecycle.js';
 import { hasEnded, type Task } from './domain/task.js';
-import { DROP_TASKS_OF_WORKFLOW } from './persistence/drop-rows.js';
+import { DROP_TASKS_OF_WORKFLOWS } from './persistence/drop-rows.js';
 import { drawTurns } from './persistence/fairness-rows.js';
 import { type EndedTask, lockUnsettled, SETTLE_MARK, type UnsettledTask } from './persistence/settle-rows.js';
 import { COLUMNS_BUT_INPUT, pairs, type TaskKey } from './persistence/task-rows.js';
@@ -65,9 +65,11 @@ const RESUME = {
     RETURNING t.*`,
 };
 
-const ANY_OF_WORKFLOW = {
+const WITH_TASKS = {
   name: 'workflow-tasks-any',
-  text: 'SELECT t.id FROM tasks t WHERE t.parent_workflow_id = $1 AND t.project_id = $2 LIMIT 1',
+  text: `
+    SELECT DISTINCT t.parent_workflow_id AS id FROM tasks t
+    WHERE t.parent_workflow_id = ANY($1::text[]) AND t.project_id = $2`,
 };
 
 /** What workflows do with their tasks, in transactions of theirs that hold the workflow's lock. No event tells of a pause: the workflow's own does. */
@@ -134,20 +136,22 @@ export class WorkflowTasks {
   }
 
   /**
-   * Drops tasks of a workflow that ended more than `days` ago and are needed by nobody, `limit` at most.
-   * @returns whether none is left
+   * Drops tasks of some workflows that ended more than `days` ago and are needed by nobody, `limit` at most.
+   * @returns the workflows that have none any more
    */
   async drop(
     tx: Transaction,
     what: {
       readonly projectId: string;
-      readonly workflowId: string;
+      readonly workflowIds: readonly string[];
       readonly days: number;
       readonly limit: number;
     },
-  ): Promise<boolean> {
-    const { projectId, workflowId, days, limit } = what;
-    await tx.query(DROP_TASKS_OF_WORKFLOW, [projectId, workflowId, days, limit]);
-    return (await tx.query(ANY_OF_WORKFLOW, [workflowId, projectId])).length === 0;
+  ): Promise<string[]> {
+    const { projectId, workflowIds, days, limit } = what;
+    await tx.query(DROP_TASKS_OF_WORKFLOWS, [projectId, workflowIds, days, limit]);
+    const rows = await tx.query<{ id: string }>(WITH_TASKS, [workflowIds, projectId]);
+    const left = new Set(rows.map(({ id }) => id));
+    return workflowIds.filter((id) => !left.has(id));
   }
 }

@@ -27,13 +27,13 @@ export const DROP_TASKS = {
     )${DROP}`,
 };
 
-/** $1 project, $2 workflow, $3 days, $4 rows: drops the tasks of a workflow that has ended, as far as they are free. */
-export const DROP_TASKS_OF_WORKFLOW = {
-  name: 'tasks-drop-of-workflow',
+/** $1 project, $2 workflows, $3 days, $4 rows: drops the tasks of workflows that have ended, as far as they are free. */
+export const DROP_TASKS_OF_WORKFLOWS = {
+  name: 'tasks-drop-of-workflows',
   text: `
     WITH old AS (
       SELECT t.id, t.project_id, t.dependencies FROM tasks t
-      WHERE t.project_id = $1 AND t.parent_workflow_id = $2 AND ${IS_FREE}
+      WHERE t.project_id = $1 AND t.parent_workflow_id = ANY($2::text[]) AND ${IS_FREE}
       ORDER BY t.id LIMIT $4 FOR UPDATE OF t SKIP LOCKED
     )${DROP}`,
 };

@@ -1,15 +1,16 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AppConfig } from '../../../config/app-config.js';
 import { AgeWalk } from '../../platform/database/age-walk.js';
-import { type Transaction, Transactor } from '../../platform/database/transactor.js';
+import { Transactor } from '../../platform/database/transactor.js';
 import { Sweeps } from '../../platform/sweeps/sweeps.js';
 import { WorkflowTasks } from '../../tasks/index.js';
 
-/** A pause between two batches, so that nobody notices; and faster all the same than workflows come. */
-const SWEEP_MS = 100;
-const PER_LOOK = 30;
-/** Of each; what is too much for one transaction is met again on the next walk. */
-const TASKS_PER_LOOK = 500;
+/** Small transactions, and a pause as long as many of them take: nobody is to notice, and several hundred go a second. */
+const SWEEP_MS = 250;
+const LOOKS = 20;
+const PER_LOOK = 10;
+/** What is too much for one transaction is met again on the next walk. */
+const TASKS_PER_LOOK = 5_000;
 
 /** Locked, so that none of them is retried while it goes. */
 const OVER = {
@@ -25,8 +26,8 @@ const DROP = {
   name: 'workflows-drop',
   text: `
     WITH stages AS (
-      DELETE FROM workflow_stages s WHERE s.project_id = $1 AND s.workflow_id = $2)
-    DELETE FROM workflows w WHERE w.project_id = $1 AND w.id = $2`,
+      DELETE FROM workflow_stages s WHERE s.project_id = $1 AND s.workflow_id = ANY($2::text[]))
+    DELETE FROM workflows w WHERE w.project_id = $1 AND w.id = ANY($2::text[])`,
 };
 
 /**
@@ -46,7 +47,7 @@ export class WorkflowRetention implements OnModuleInit {
 
   onModuleInit(): void {
     this.sweeps.every('workflow-retention', SWEEP_MS, async () => {
-      if (!this.walk.rests) await this.look();
+      for (let looks = 0; looks < LOOKS && !this.walk.rests; looks += 1) await this.look();
       return false;
     });
   }
@@ -57,15 +58,13 @@ export class WorkflowRetention implements OnModuleInit {
     return this.transactor.run(async (tx) => {
       const old = await this.walk.next(tx, days, PER_LOOK);
       if (old === undefined) return false;
-      const over = await tx.query<{ id: string }>(OVER, [old.projectId, old.ids, days]);
-      for (const { id } of over) await this.drop(tx, old.projectId, id);
+      const { projectId } = old;
+      const over = await tx.query<{ id: string }>(OVER, [projectId, old.ids, days]);
+      const workflowIds = over.map(({ id }) => id);
+      if (workflowIds.length === 0) return true;
+      const empty = await this.tasks.drop(tx, { projectId, workflowIds, days, limit: TASKS_PER_LOOK });
+      tx.write({ ...DROP, values: [projectId, empty] });
       return true;
     });
-  }
-
-  private async drop(tx: Transaction, projectId: string, workflowId: string): Promise<void> {
-    const days = this.config.env.EVENT_RETENTION_DAYS;
-    const isEmpty = await this.tasks.drop(tx, { projectId, workflowId, days, limit: TASKS_PER_LOOK });
-    if (isEmpty) tx.write({ ...DROP, values: [projectId, workflowId] });
   }
 }

@@ -4,7 +4,6 @@ import type { Batch } from '../platform/database/batch.js';
 import type { Transaction } from '../platform/database/transactor.js';
 import { rowKey } from '../shared/ids.js';
 import { create, type NewTask } from './domain/creation.js';
-import { cancel } from './domain/lifecycle.js';
 import type { Circumstances } from './domain/retry.js';
 import { type Decision, type RetryPolicy, type Priority, type Task } from './domain/task.js';
 import { lockTasks, type TaskKey } from './persistence/task-rows.js';
@@ -76,15 +75,8 @@ export class TaskWriter {
     return planned;
   }
 
-  /**
-   * Creates planned tasks of stages. Their workflows' rows are locked by the caller.
-   * @param cut tasks that are cancelled at once, with the reason
-   */
-  insert(
-    into: Recording,
-    planned: readonly PlannedStageTask[],
-    cut: ReadonlyMap<string, string> = new Map(),
-  ): void {
+  /** Creates planned tasks of stages. Their workflows' rows are locked by the caller. */
+  insert(into: Recording, planned: readonly PlannedStageTask[]): void {
     if (planned.length === 0) return;
     const changes = new TaskChanges(into, []);
     for (const [ordinal, task] of planned.entries()) {
@@ -96,9 +88,7 @@ export class TaskWriter {
         workflow,
         absentAgent: undefined,
       };
-      const created = changes.apply(create(task, around), null);
-      const reason = cut.get(task.id);
-      if (reason !== undefined) changes.apply(cancel(created, reason, this.circumstances(into.now)), null);
+      changes.apply(create(task, around), null);
     }
     this.finish(into, changes, []);
   }
@@ -117,14 +107,14 @@ export class TaskWriter {
   ): Task[] {
     const changes = new TaskChanges(tx, tasks);
     for (const task of tasks) {
-      const decision = decide(task, this.circumstances(tx.now));
+      const decision = decide(task, {
+        now: tx.now,
+        random: Math.random(),
+        leaseSeconds: this.config.leaseSeconds,
+      });
       if (decision !== undefined) changes.apply(decision, null);
     }
     return this.finish(tx, changes, tasks);
-  }
-
-  private circumstances(now: string): Circumstances {
-    return { now, random: Math.random(), leaseSeconds: this.config.leaseSeconds };
   }
 
   private finish(into: Recording, changes: TaskChanges, before: readonly Task[]): Task[] {

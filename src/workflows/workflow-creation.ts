@@ -44,12 +44,6 @@ export interface CreateWorkflow extends PostedWorkflow {
   readonly refusal: DomainError | undefined;
 }
 
-/** What is to become of the tasks of new workflows; `cut`: those that are cancelled at once, with the reason. */
-interface FirstTasks {
-  readonly tasks: PlannedStageTask[];
-  readonly cut: Map<string, string>;
-}
-
 interface MeasuredWorkflow extends CreateWorkflow {
   /** Of what was posted, as JSON. */
   readonly bytes: number;
@@ -91,23 +85,22 @@ export class WorkflowCreation implements BatchHandler<MeasuredWorkflow, Created>
     const taken = new Set(existing.map((row) => rowKey(String(row['project_id']), String(row['id']))));
     const made: NewWorkflow[] = [];
     const tasks: PlannedStageTask[] = [];
-    const cut = new Map<string, string>();
     const outcomes = commands.map((command): Outcome<Created> => {
       const name = rowKey(command.key.projectId, command.key.id);
       if (taken.has(name)) return { done: null };
       if (command.refusal !== undefined) return { refused: command.refusal };
       taken.add(name);
-      const workflow = this.begin(command, batch, { tasks, cut });
+      const workflow = this.begin(command, batch, tasks);
       made.push(workflow);
       const stages = workflow.stages.map((stage) => ({ ...stage, output: null, output_omitted: false }));
       return { done: { ...workflow.row, stages } };
     });
     for (const statement of insertWorkflows(made)) batch.write(statement);
-    this.writer.insert(batch, tasks, cut);
+    this.writer.insert(batch, tasks);
     return outcomes;
   }
 
-  private begin(command: MeasuredWorkflow, batch: Batch, { tasks, cut }: FirstTasks): NewWorkflow {
+  private begin(command: MeasuredWorkflow, batch: Batch, tasks: PlannedStageTask[]): NewWorkflow {
     const definitions = new Map(command.stages.map((stage) => [stage.name, stage]));
     const blank = newRow(command, batch.now);
     const changes = new WorkflowChanges(batch, blank, command.stages.map(newStage));
@@ -120,8 +113,6 @@ export class WorkflowCreation implements BatchHandler<MeasuredWorkflow, Created>
     const planned = this.writer.planNow(changes.started);
     if (planned === undefined) throw new Error('a route that was made is not known');
     tasks.push(...planned);
-    // It may have failed at once, since a stage's input is too large, after others had begun.
-    for (const id of run.cut.taskIds) cut.set(id, run.cut.reason);
     const row = { ...blank, ...changes.row(run.more) };
     this.steps.tellCheck(batch, row);
     const stages = changes.stages.flatMap((stage) => {

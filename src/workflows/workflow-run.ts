@@ -53,10 +53,15 @@ export class WorkflowRun {
     return at < 0 ? [] : steps.slice(at);
   }
 
-  /** @param begun what the stages that begin became; what is missing there has to wait for another transaction */
+  /**
+   * Takes steps; of those that begin stages only the ones that fail, if any does: that may stop the others, which are
+   * decided about again before they have tasks.
+   * @param begun what the stages that begin became; what is missing there has to wait for another transaction
+   */
   take(steps: readonly Step[], begun: StageTasks): void {
     const { changes } = this;
-    for (const step of steps) {
+    const failing = steps.filter((step) => isBeginning(step) && isError(begun.get(step.stage)));
+    for (const step of failing.length === 0 ? steps : failing) {
       if (step.command === 'move') changes.move(step);
       else if (isBeginning(step)) this.begin(step, begun.get(step.stage));
       else {
@@ -72,9 +77,14 @@ export class WorkflowRun {
 
   private begin({ command, stage }: Beginning, task: NewStageTask | WorkflowError | undefined): void {
     if (task === undefined) this.putOff.add(stage);
-    else if (!('code' in task)) this.changes.begin(command, stage, task);
-    else this.changes.take({ command: command === 'start' ? 'fail' : 'give_up', stage, error: task });
+    else if (isError(task))
+      this.changes.take({ command: command === 'start' ? 'fail' : 'give_up', stage, error: task });
+    else this.changes.begin(command, stage, task);
   }
+}
+
+function isError(begun: NewStageTask | WorkflowError | undefined): begun is WorkflowError {
+  return begun !== undefined && 'code' in begun;
 }
 
 export function isBeginning(step: Step): step is Beginning {

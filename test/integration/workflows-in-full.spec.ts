@@ -461,26 +461,31 @@ describe('workflows in full', () => {
       });
     });
 
-    it('leaves no task alive when it is too large for a first stage', async () => {
-      // Written out, these numbers take five times as many bytes as in the request.
-      const numbers = Array.from({ length: 60_000 }, () => '1e20').join();
+    it('is known before anything is done: a stage that is given too much stops those that would begin beside it', async () => {
       const type = api.unique('type');
-      const stages = `[{"name":"a","agent_type":"${type}"},{"name":"b","agent_type":"${type}","input":{"n":[${numbers}]}}]`;
-      const posted = await fetch(`${app.url}/api/v1/workflows`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${await app.adminToken()}`, 'content-type': 'application/json' },
-        body: `{"name":"large","stages":${stages}}`,
+      // JSON that grows when it is written out: the request is a fifth of what the stage is given.
+      const numbers = Array.from({ length: 60_000 }, () => '1e20').join(',');
+      const body = `{"name":"large","stages":[{"name":"small","agent_type":"${type}"},
+        {"name":"large","agent_type":"${type}","input":{"numbers":[${numbers}]}}]}`;
+      const headers = {
+        authorization: `Bearer ${await app.adminToken()}`,
+        'content-type': 'application/json',
+      };
+      const answer = await fetch(`${app.url}/api/v1/workflows`, { method: 'POST', headers, body });
+      expect(answer.status).toBe(201);
+      const { id } = (await answer.json()) as { id: string };
+      expect(await api.statusOf(id)).toBe('failed');
+      expect(await api.stagesOf(id)).toMatchObject({
+        small: { status: 'skipped', task_id: null },
+        large: { status: 'failed', task_id: null, error: { code: 'INPUT_TOO_LARGE' } },
       });
-      const body = (await posted.json()) as Json;
-      expect(body).toMatchObject({
-        status: 'failed',
-        stages: [{ status: 'cancelled' }, { status: 'failed' }],
-      });
-      const [{ task_id: task } = {}] = body['stages'] as Json[];
-      expect(await api.call('GET', `/tasks/${String(task)}`)).toMatchObject({
-        body: { status: 'cancelled' },
-      });
-      expect(await (await api.agent(type)).look(300)).toEqual([]);
+      expect(await typesOf(id)).toEqual([
+        'workflow.started',
+        'workflow.stage_failed',
+        'workflow.stage_skipped',
+        'workflow.failed',
+      ]);
+      expect((await api.call('GET', `/tasks?parent_workflow_id=${id}`)).body['items']).toEqual([]);
     });
 
     it('is made a few MiB at a time for what is undone, too', async () => {

@@ -42,16 +42,17 @@ function stage(name: string, more: Partial<StageState>, dependencies: string[] =
   return { name, dependencies, compensable: false, status: 'pending', ...blank, ...more };
 }
 
-function changes(now: string, workflow = RUNNING) {
+const STAGES = [
+  stage('a', { status: 'running', task_id: 't-a', started_at: EARLIER }),
+  stage('b', {}, ['a']),
+];
+
+function changes(now: string, workflow = RUNNING, stages: readonly StageState[] = STAGES) {
   const events: DomainEvent[] = [];
   const into = {
     now,
     record: (event: DomainEvent) => events.push(event),
   };
-  const stages = [
-    stage('a', { status: 'running', task_id: 't-a', started_at: EARLIER }),
-    stage('b', {}, ['a']),
-  ];
   const made = new WorkflowChanges(into, workflow, stages);
   return { made, events };
 }
@@ -82,11 +83,38 @@ describe('changes of a workflow', () => {
       message: "Stage 'b' failed. Stage 'a' could not be undone.",
       details: {
         stages: [{ stage: 'b', task_id: 't-b', error: { code: 'BROKEN', message: 'x' } }],
+        stage_count: 1,
         not_compensated: [
           { stage: 'a', task_id: 'u-a', error: { code: 'COMPENSATION_FAILED', message: 'y' } },
         ],
+        not_compensated_count: 1,
       },
     });
+  });
+
+  it('tell only the first of many errors, and each in brief; a stage keeps all of its own', () => {
+    const names = Array.from({ length: 60 }, (_, index) => `s${index}`);
+    const { made } = changes(
+      LATER,
+      RUNNING,
+      names.map((name) => stage(name, { status: 'running' })),
+    );
+    const error = { code: 'BROKEN', message: '😀'.repeat(2_000), details: { log: 'long' } };
+    for (const name of names) made.take({ command: 'fail', stage: name, error });
+    made.move({ command: 'move', by: 'fail' });
+    expect(made.workflow.error).toEqual({
+      code: 'WORKFLOW_FAILED',
+      message: '60 stages failed.',
+      details: {
+        stages: names.slice(0, 50).map((name) => ({
+          stage: name,
+          task_id: null,
+          error: { code: 'BROKEN', message: '😀'.repeat(1_000) },
+        })),
+        stage_count: 60,
+      },
+    });
+    expect(made.stages.map((one) => one.error)).toEqual(names.map(() => error));
   });
 
   it('number their events behind the last one', () => {

@@ -2,7 +2,7 @@ import type { Transaction } from '../platform/database/transactor.js';
 import type { EventTypesOf } from '../shared/event-types.js';
 import type { NewStageTask } from '../tasks/index.js';
 import { stageAfter, type StageCommand, type StageStep } from './domain/look.js';
-import type { WorkflowError } from './domain/workflow.js';
+import { brief, type WorkflowError } from './domain/workflow.js';
 import { type WorkflowCommand, workflowAfter, type WorkflowStep } from './domain/workflow.machine.js';
 import {
   type ChangedStage,
@@ -21,6 +21,9 @@ const EVENTS = {
   resume: 'workflow.resumed',
   retry: 'workflow.retried',
 } as const satisfies Record<WorkflowCommand, string>;
+
+/** Stages whose errors a workflow's own error tells. */
+const TOLD_STAGES = 50;
 
 /** Steps that need nothing but themselves. */
 export type PlainStep = Exclude<StageStep, { readonly command: 'start' | 'undo' }>;
@@ -184,11 +187,7 @@ export class WorkflowChanges {
     return {
       code: 'WORKFLOW_FAILED',
       message: failed.length === 1 ? `Stage '${first?.name}' failed.` : `${failed.length} stages failed.`,
-      details: {
-        stages: failed
-          .slice(0, STAGES_TOLD)
-          .map(({ name, task_id, error }) => ({ stage: name, task_id, error: inShort(error) })),
-      },
+      details: { stages: told(failed, ({ task_id }) => task_id), stage_count: failed.length },
     };
   }
 
@@ -197,15 +196,14 @@ export class WorkflowChanges {
     const failure = why ?? this.failure();
     const left = this.stages.filter(({ status, error }) => status === 'completed' && error !== null);
     if (left.length === 0) return failure;
-    const told = left.slice(0, STAGES_TOLD).map(({ name, compensation_task_id: taskId, error }) => ({
-      stage: name,
-      task_id: taskId,
-      error: inShort(error),
-    }));
     return {
       ...failure,
       message: `${failure.message} ${left.length === 1 ? `Stage '${left[0]?.name}'` : `${left.length} stages`} could not be undone.`,
-      details: { ...failure.details, not_compensated: told },
+      details: {
+        ...failure.details,
+        not_compensated: told(left, ({ compensation_task_id: taskId }) => taskId),
+        not_compensated_count: left.length,
+      },
     };
   }
 
@@ -227,12 +225,13 @@ export class WorkflowChanges {
   }
 }
 
-/** Stages that a workflow's error names, at most, with what went wrong in short: the stages themselves tell it all. */
-const STAGES_TOLD = 50;
-const MESSAGE_CHARACTERS = 1_000;
-
-function inShort(error: WorkflowError | null): WorkflowError | null {
-  return error && { code: error.code, message: error.message.slice(0, MESSAGE_CHARACTERS) };
+/** The first of these stages, and why each ended so. */
+function told(stages: readonly ChangedStage[], taskOf: (stage: ChangedStage) => string | null): unknown[] {
+  return stages.slice(0, TOLD_STAGES).map((stage) => ({
+    stage: stage.name,
+    task_id: taskOf(stage),
+    error: stage.error && brief(stage.error),
+  }));
 }
 
 /** A stage that is to run again. */

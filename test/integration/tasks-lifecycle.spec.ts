@@ -120,6 +120,24 @@ describe('what a task may say of itself', () => {
     expect(await get(id)).toMatchObject({ status: 'failed', attempt: 2 });
   });
 
+  it('is not told more of an error than 64 KiB', async () => {
+    const agent = await api.member();
+    const id = await post({ type: agent.type });
+    await claim(agent);
+    const failed = (log: string): Promise<Answer> =>
+      report(agent, id, { status: 'failed', error: { code: 'BROKEN', message: 'no', details: { log } } });
+    expect(await failed('x'.repeat(65_536))).toMatchObject({
+      status: 400,
+      body: {
+        error: {
+          code: 'VALIDATION_FAILED',
+          details: { errors: [{ path: '/error/details', message: 'must be at most 65536 bytes as JSON' }] },
+        },
+      },
+    });
+    expect(await failed('x'.repeat(65_000))).toMatchObject({ status: 200 });
+  });
+
   it('runs though a dependency failed, if it says so', async () => {
     const agent = await api.member();
     const first = await post({ type: agent.type, retry_policy: { max_attempts: 1 } });

@@ -53,14 +53,11 @@ function isCalendarDay(day: string): boolean {
   return !Number.isNaN(read) && new Date(read).toISOString().startsWith(day);
 }
 
-export const objectCheck: Check = (value) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'must be a JSON object';
-
-export function sizedObjectCheck(maxBytes: number): Check {
+export function objectCheck(maxBytes?: number): Check {
   return (value) => {
-    const problem = objectCheck(value);
-    const isLarger = problem === undefined && Buffer.byteLength(JSON.stringify(value)) > maxBytes;
-    return isLarger ? `must be at most ${maxBytes} bytes of JSON` : problem;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'must be a JSON object';
+    const isTooLarge = maxBytes !== undefined && Buffer.byteLength(JSON.stringify(value)) > maxBytes;
+    return isTooLarge ? `must be at most ${maxBytes} bytes as JSON` : undefined;
   };
 }
 

@@ -46,6 +46,9 @@ class Order extends Named {
   @JsonField({ about: 'Input.', optional: true })
   input?: Record<string, unknown>;
 
+  @JsonField({ about: 'Facts.', optional: true, maxBytes: 20 })
+  facts?: Record<string, unknown>;
+
   @TextListField({ about: 'Tags.', max: 2, maxLength: 5, optional: true })
   tags?: string[];
 
@@ -100,6 +103,13 @@ describe('declared fields', () => {
   it('hand free JSON through as the very object that was sent', () => {
     const input = { deep: [{ type: 1 }] };
     expect(validated(Order, { id: 'o-1', input }).input).toBe(input);
+  });
+
+  it('bound free JSON by its bytes, where they say so', () => {
+    expect(violations({ id: 'o-1', facts: { text: 'x'.repeat(9) } })).toEqual([]);
+    expect(violations({ id: 'o-1', facts: { text: 'é'.repeat(5) } })).toEqual([
+      { path: '/facts', message: 'must be at most 20 bytes as JSON' },
+    ]);
   });
 
   it('name every violation with a JSON pointer to its place', () => {

@@ -10,7 +10,6 @@ import {
   listCheck,
   numberCheck,
   objectCheck,
-  sizedObjectCheck,
   TIME_PATTERN,
   textCheck,
   timeCheck,
@@ -95,11 +94,14 @@ export function CursorField(options: FieldOptions & { readonly check: Check }): 
   return field(options, (value) => isText(value) ?? options.check(value), schema, { reads: 'text' });
 }
 
-/** A free JSON object, kept as it was sent. `maxBytes`: of its JSON; default: what a body may hold. */
+/** A free JSON object, kept as it was sent. `maxBytes`: as text, without spaces; JSON Schema has no word for it. */
 export function JsonField(options: FieldOptions & { readonly maxBytes?: number }): PropertyDecorator {
-  const { maxBytes } = options;
-  const check = maxBytes === undefined ? objectCheck : sizedObjectCheck(maxBytes);
-  return field(options, check, { type: 'object', additionalProperties: true }, { reads: 'json' });
+  return field(
+    options,
+    objectCheck(options.maxBytes),
+    { type: 'object', additionalProperties: true },
+    { reads: 'json' },
+  );
 }
 
 /** Up to `max` free JSON values, kept as they were sent. */
@@ -122,7 +124,7 @@ export function TextListField(
 /** An object with declared fields of its own. */
 export function NestedField(nested: () => Type<object>, options: FieldOptions): PropertyDecorator {
   // Swagger knows a lazy type by the function's name, which is that of the property.
-  const declared = field(options, objectCheck, { type: () => nested() }, { reads: 'json', nested });
+  const declared = field(options, objectCheck(), { type: () => nested() }, { reads: 'json', nested });
   return applyDecorators(declared, ValidateNested());
 }
 
@@ -132,7 +134,7 @@ export function NestedListField(
   options: FieldOptions & { max: number; min?: number },
 ): PropertyDecorator {
   const { max, min = 0 } = options;
-  const check = listCheck(max, objectCheck);
+  const check = listCheck(max, objectCheck());
   const declared = field(
     options,
     (value) =>

@@ -27,11 +27,7 @@ export class TaskErrorDto {
   @BooleanField({ about: 'false: no further attempt, whatever the policy says.', optional: true })
   retryable?: boolean;
 
-  @JsonField({
-    about: 'Facts about the failure, 64 KiB of JSON at most.',
-    maxBytes: 65_536,
-    optional: true,
-  })
+  @JsonField({ about: 'Facts about the failure; at most 64 KiB.', maxBytes: 64 * 1024, optional: true })
   details?: Record<string, unknown>;
 }
 

@@ -4,7 +4,7 @@ import type { Statement } from '../../platform/database/statement.js';
 import type { TaskError, TaskStatus } from '../domain/task.js';
 import { pairs, type TaskKey } from './task-rows.js';
 
-/** Ends of one workflow that a batch takes, at most; and the bytes of what each gave. */
+/** Ends of one workflow that a batch takes, at most; and the bytes of what each gave, or of why it failed. */
 export const ENDS_IN_BATCH = 8;
 const BYTES_IN_BATCH = 16 * 1024;
 
@@ -23,16 +23,18 @@ export interface UnsettledTask extends EndedTask {
   readonly parent_workflow_id: string;
   /** Others wait for its end. */
   readonly awaited: boolean;
-  /** What it gave is too large for a batch, and left out. */
+  /** What it gave, or why it failed, is too large for a batch, and left out. */
   readonly is_large: boolean;
 }
 
 const UNSETTLED = (wait: boolean): string => `
-  SELECT u.id, u.project_id, u.parent_workflow_id, u.status, u.error, u.awaited, u.is_large,
+  SELECT u.id, u.project_id, u.parent_workflow_id, u.status, u.awaited, u.is_large,
+    CASE WHEN NOT u.is_large THEN u.error END AS error,
     CASE WHEN u.status = 'completed' AND NOT u.is_large THEN u.output_data END AS output_data
   FROM unnest($1::text[], $2::text[]) AS k(id, project_id)
   CROSS JOIN LATERAL (
-    SELECT t.*, ${isLarger('t.output_data', BYTES_IN_BATCH)} OR ${isLarger('t.error', BYTES_IN_BATCH)} AS is_large FROM tasks t
+    SELECT t.*, ${isLarger('t.output_data', BYTES_IN_BATCH)} OR ${isLarger('t.error', BYTES_IN_BATCH)} AS is_large
+    FROM tasks t
     WHERE t.parent_workflow_id = k.id AND t.project_id = k.project_id AND NOT t.settled
     ORDER BY t.id LIMIT ${ENDS_IN_BATCH + 1} FOR UPDATE OF t ${wait ? '' : 'SKIP LOCKED'}) u`;
 

@@ -40,6 +40,15 @@ export interface WorkflowError {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/** Characters of a stage's message where those of many stages are told together: 500 stages may fail. */
+export const BRIEF_CHARACTERS = 1_000;
+
+/** An error among those of other stages: the stage itself tells all. */
+export function brief({ code, message }: WorkflowError): WorkflowError {
+  // By characters: half of a pair could not be stored.
+  return { code, message: Array.from(message).slice(0, BRIEF_CHARACTERS).join('') };
+}
+
 /** A stage as a decision sees it. */
 export interface Stage extends StageNode {
   readonly status: StageStatus;

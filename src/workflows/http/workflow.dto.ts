@@ -107,7 +107,7 @@ export class WorkflowDto {
 
   @NestedField(() => WorkflowErrorDto, {
     about:
-      'Why it failed: WORKFLOW_FAILED, whose `details.stages` holds the failed stages and their errors, or WORKFLOW_TIMEOUT. `details.not_compensated`: what could not be undone.',
+      'Why it failed: WORKFLOW_FAILED, whose `details.stages` holds the failed stages with code and message of their errors (the first 50, and 1,000 characters; `details.stage_count` counts all), or WORKFLOW_TIMEOUT. `details.not_compensated`, `details.not_compensated_count`: what could not be undone.',
     nullable: true,
   })
   error: WorkflowErrorDto | null;

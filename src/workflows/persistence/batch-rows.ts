@@ -68,7 +68,7 @@ export function stagesOf(keys: readonly WorkflowKey[]): Statement {
       CROSS JOIN LATERAL (SELECT CASE s.status
         WHEN 'pending' THEN ${isLarger('s.definition', BYTES_IN_BATCH)}
         WHEN 'completed' THEN ${isLarger('s.output', BYTES_IN_BATCH)}
-        ELSE ${isLarger('s.error', BYTES_IN_BATCH)} END AS is_large) l
+        ELSE false END AS is_large) l
       ORDER BY s.workflow_id, s.project_id, s.position`,
     values: columns(keys),
   };

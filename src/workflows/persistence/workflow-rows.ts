@@ -2,11 +2,12 @@ import type { LockMode } from '../../platform/database/batch.js';
 import { NO_OUTAGE } from '../../platform/database/server-pulse.js';
 import type { Statement } from '../../platform/database/statement.js';
 import type { Priority, RetryPolicy } from '../../tasks/index.js';
-import type {
-  StageStatus,
-  WorkflowConfiguration,
-  WorkflowError,
-  WorkflowStatus,
+import {
+  BRIEF_CHARACTERS,
+  type StageStatus,
+  type WorkflowConfiguration,
+  type WorkflowError,
+  type WorkflowStatus,
 } from '../domain/workflow.js';
 
 /** Where a workflow is: ids are unique per project. */
@@ -97,9 +98,14 @@ export interface StageRow extends StageProgress {
 export const STATE_COLUMNS = `w.id, w.project_id, w.name, w.status, w.configuration, w.error, w.correlation_id, w.timeout,
   w.deadline_at, w.check_at, w.run, w.seq, w.created_at, w.updated_at, w.ended_at`;
 
-/** The columns of {@link StageState}. */
+/**
+ * The columns of {@link StageState}. Of errors what is told of many together; none is written back: a stage that has one
+ * changes only to lose it.
+ */
 export const STAGE_COLUMNS = `s.name, s.definition->'dependencies' AS dependencies,
-  s.definition ? 'compensation' AS compensable, s.status, s.task_id, s.compensation_task_id, s.started_at, s.ended_at, s.error`;
+  s.definition ? 'compensation' AS compensable, s.status, s.task_id, s.compensation_task_id, s.started_at, s.ended_at,
+  CASE WHEN s.error IS NOT NULL THEN jsonb_build_object('code', s.error->'code',
+    'message', left(s.error->>'message', ${BRIEF_CHARACTERS})) END AS error`;
 
 /** Its time is over, and not by an outage of ours. */
 export const IS_OVERDUE = `w.status IN ('running', 'paused') AND w.deadline_at <= clock_timestamp() AND ${NO_OUTAGE}`;

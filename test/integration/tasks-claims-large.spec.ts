@@ -49,9 +49,9 @@ describe('claims of large tasks', () => {
     const worker = await api.agent(type);
     const socket = await TestSocket.connect(app.url, { token: worker.token });
     await socket.do('ready', { capacity: 100 });
-    const assigned = (): unknown[] =>
+    const assigned = (): string[] =>
       socket.events.flatMap(({ event_type: name, payload }) =>
-        name === 'task.assigned' ? [payload['task_id']] : [],
+        name === 'task.assigned' ? [String(payload['task_id'])] : [],
       );
     await until(() => assigned().length === 25);
     expect(assigned().toSorted()).toEqual(ids.toSorted());

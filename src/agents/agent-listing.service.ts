@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../platform/database/database.js';
-import { decodeCursor, type Page, pageOf } from '../platform/http/page.js';
+import { decodeCursor, type Page, pageKeyOf, pageOf } from '../platform/http/page.js';
 import { notFound } from '../shared/domain-error.js';
 import type { AgentKey } from './agent-directory.js';
 import { type AgentView, agentView } from './agent-view.js';
 import type { Agent } from './domain/agent.js';
 import { HeldCounts } from './held-counts.js';
-import { type AgentFilter, listAgents, pageKeyOf } from './persistence/agent-reads.js';
+import { type AgentFilter, listAgents } from './persistence/agent-reads.js';
 import { FIND_AGENT } from './persistence/agent-rows.js';
 
 /** Rows per look when the page is filtered by load, which only the tasks know. */

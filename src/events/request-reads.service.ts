@@ -2,20 +2,14 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../platform/database/database.js';
 import { JointRead } from '../platform/database/joint-read.js';
 import type { Statement } from '../platform/database/statement.js';
-import { decodeCursor, encodeCursor, type Page, pageOf } from '../platform/http/page.js';
+import { decodeCursor, encodeCursor, type Page, pageKeyOf, pageOf } from '../platform/http/page.js';
 import type { Patience } from '../platform/http/patience.js';
 import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT, rowKey } from '../shared/ids.js';
 import { onlyProject } from '../shared/only-project.js';
 import type { AgentRequest } from './domain/request.js';
 import { EndWatch } from './end-watch.js';
-import {
-  endOfLook,
-  type ListedRow,
-  listRequests,
-  pageKeyOf,
-  type RequestFilter,
-} from './persistence/request-list.js';
+import { endOfLook, type ListedRow, listRequests, type RequestFilter } from './persistence/request-list.js';
 import { findRequests, LOCATE_REQUEST, type RequestKey } from './persistence/request-rows.js';
 import { requestView, type RequestView } from './request-view.js';
 

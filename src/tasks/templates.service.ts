@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { bodyHash } from '../platform/body-hash.js';
 import { Database } from '../platform/database/database.js';
 import { type Transaction, Transactor } from '../platform/database/transactor.js';
-import { decodeCursor, type Page, pageOf } from '../platform/http/page.js';
+import { decodeCursor, type Page, pageKeyOf, pageOf } from '../platform/http/page.js';
 import { SchemaChecks, schemaText } from '../platform/json-schema/schema-checks.js';
 import { newId } from '../platform/new-id.js';
 import { WakeUp } from '../platform/wake-up/wake-up.port.js';
@@ -18,7 +18,6 @@ import {
   insertVersion,
   listTemplates,
   LOCK_TEMPLATE,
-  pageKeyOf,
   PROJECTS_OF_TEMPLATE,
   setNewest,
   type TemplateFilter,

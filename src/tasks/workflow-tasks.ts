@@ -7,7 +7,7 @@ import { hasEnded, type Task } from './domain/task.js';
 import { DROP_TASKS_OF_WORKFLOWS } from './persistence/drop-rows.js';
 import { drawTurns } from './persistence/fairness-rows.js';
 import { type EndedTask, lockUnsettled, SETTLE_MARK, type UnsettledTask } from './persistence/settle-rows.js';
-import { COLUMNS_BUT_INPUT, pairs, type TaskKey } from './persistence/task-rows.js';
+import { LOCK_TO_END, pairs, type TaskKey } from './persistence/task-rows.js';
 import { TaskReactions } from './task-reactions.js';
 import { TaskWriter } from './task-writer.js';
 
@@ -28,17 +28,6 @@ const OPEN = {
     SELECT t.id FROM tasks t
     WHERE t.parent_workflow_id = $1 AND t.project_id = $2 AND t.status NOT IN ('completed', 'failed', 'cancelled')
     ORDER BY t.id`,
-};
-
-/** What a task was given, and what it gave so far, is not needed to end it, and may be large. */
-const LOCK = {
-  name: 'workflow-tasks-lock',
-  text: `
-    SELECT ${COLUMNS_BUT_INPUT.filter((column) => column !== 'output_data')
-      .map((column) => `t.${column}`)
-      .join(', ')}, NULL AS input_data, CASE WHEN t.status = 'completed' THEN t.output_data END AS output_data
-    FROM tasks t
-    WHERE t.project_id = $1 AND t.id = ANY($2::text[]) ORDER BY t.id, t.project_id FOR UPDATE`,
 };
 
 const ALL_OPEN = `
@@ -112,7 +101,7 @@ export class WorkflowTasks {
 
   /** Locks tasks by id: until the transaction is over none of them ends. */
   lock(tx: Transaction, projectId: string, ids: readonly string[]): Promise<Task[]> {
-    return ids.length === 0 ? Promise.resolve([]) : tx.query<Task>(LOCK, [projectId, ids]);
+    return ids.length === 0 ? Promise.resolve([]) : tx.query<Task>(LOCK_TO_END, [projectId, ids]);
   }
 
   /** Cancels those of the locked tasks that have not ended. @returns which */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { EndWatch } from '../events/index.js';
 import { Database } from '../platform/database/database.js';
-import { decodeCursor, type Page, pageOf } from '../platform/http/page.js';
+import { decodeCursor, type Page, pageKeyOf, pageOf } from '../platform/http/page.js';
 import type { Patience } from '../platform/http/patience.js';
 import { notFound } from '../shared/domain-error.js';
 import { ANY_PROJECT } from '../shared/ids.js';
@@ -11,7 +11,6 @@ import {
   FIND_WORKFLOW,
   listWorkflows,
   LOCATE_WORKFLOW,
-  pageKeyOf,
   type ListedWorkflow,
   type WorkflowFilter,
   type WholeWorkflow,

@@ -106,6 +106,14 @@ describe('the pulse of the servers', () => {
     expect(await calm()).toBe(true);
   });
 
+  it('credits whole milliseconds: times that are read have no more, and a walk goes on behind what it read', async () => {
+    await sql.query(STOP, [100.000_123]);
+    const one = make();
+    await one.boot();
+    const [credit = 0] = one.credits;
+    expect(credit).toBeCloseTo(Math.round(credit * 1000) / 1000, 9);
+  });
+
   it('credits it once, however many processes find it at the same moment', async () => {
     await sql.query(STOP, [100]);
     const six = [1, 2, 3, 4, 5, 6].map(() => make());

@@ -1,7 +1,7 @@
-import type { PageKey } from '../../platform/http/page.js';
+import { type PageKey, partsOf } from '../../platform/http/page.js';
 import type { Sql, Statement } from '../../platform/database/statement.js';
 import { ANY_PROJECT } from '../../shared/ids.js';
-import type { Agent, AgentStatus } from '../domain/agent.js';
+import type { AgentStatus } from '../domain/agent.js';
 import { AGENT_COLUMNS } from './agent-rows.js';
 
 /** Which agents a list shows; what is left out does not filter. */
@@ -45,7 +45,7 @@ function listing(project: 0 | 1, type: 0 | 1, capability: 0 | 1): Sql {
 export function listAgents(filter: AgentFilter, after: PageKey | undefined, limit: number): Statement {
   const { status } = filter;
   const liveness = status === 'busy' ? 'active' : status;
-  const [afterId = null, afterProject = null] = after === undefined ? [] : splitKey(after.id);
+  const behind = after && partsOf(after);
   return {
     ...listing(
       filter.projectId === ANY_PROJECT ? 0 : 1,
@@ -62,20 +62,9 @@ export function listAgents(filter: AgentFilter, after: PageKey | undefined, limi
       status === undefined ? null : status === 'draining',
       liveness === 'draining' ? null : liveness,
       after?.createdAt,
-      afterId,
-      afterProject,
+      behind?.id,
+      behind?.project,
       limit,
     ],
   };
-}
-
-/** Where a page ended: ids are unique per project only. */
-export function pageKeyOf(agent: Agent): PageKey {
-  return { createdAt: agent.created_at, id: `${agent.id}/${agent.project_id}` };
-}
-
-/** A cursor of another list has no project; then nothing can stand behind it within the same instant. */
-function splitKey(key: string): [string, string] {
-  const [id = '', project = ''] = key.split('/');
-  return [id, project];
 }

@@ -1,5 +1,5 @@
 import type { Statement } from '../../platform/database/statement.js';
-import type { PageKey } from '../../platform/http/page.js';
+import { type PageKey, partsOf } from '../../platform/http/page.js';
 import { ANY_PROJECT } from '../../shared/ids.js';
 import type { AgentRequest, RequestStatus } from '../domain/request.js';
 
@@ -50,14 +50,9 @@ export function endOfLook(filter: RequestFilter, after: PageKey | undefined): St
 
 export type ListedRow = Pick<AgentRequest, 'id' | 'project_id' | 'created_at'>;
 
-/** Where a page ended: ids are unique per project only. */
-export function pageKeyOf(request: ListedRow): PageKey {
-  return { createdAt: request.created_at, id: `${request.id}/${request.project_id}` };
-}
-
 /** What is looked through, along one of the two indexes that have this order. */
 function scopeOf(filter: RequestFilter, after: PageKey | undefined): Required<Statement> {
-  const [afterId, afterProject] = after?.id.split('/') ?? [];
+  const behind = after && partsOf(after);
   const isOfAll = filter.projectId === ANY_PROJECT;
   const scope = new Conditions([]);
   if (isOfAll) scope.conditions.push(`r.project_id <> ''`);
@@ -65,9 +60,9 @@ function scopeOf(filter: RequestFilter, after: PageKey | undefined): Required<St
   scope.add('since', filter.createdAfter, (value) => `r.created_at > ${value}::timestamptz`);
   scope.add('until', filter.createdBefore, (value) => `r.created_at < ${value}::timestamptz`);
   scope.add('from', after?.createdAt, (createdAt) => {
-    const key = `${createdAt}::timestamptz, ${scope.value(afterId)}::text`;
+    const key = `${createdAt}::timestamptz, ${scope.value(behind?.id)}::text`;
     return isOfAll
-      ? `(r.created_at, r.id, r.project_id) < (${key}, ${scope.value(afterProject)}::text)`
+      ? `(r.created_at, r.id, r.project_id) < (${key}, ${scope.value(behind?.project)}::text)`
       : `(r.created_at, r.id) < (${key})`;
   });
   return {

@@ -13,7 +13,7 @@ const OUTAGE_SECONDS = 5;
  */
 export const NO_OUTAGE = `(SELECT beat_at FROM server_pulse) > clock_timestamp() - interval '${OUTAGE_SECONDS} s'`;
 
-/** Adds `seconds` to what would have passed during the outage, in the transaction that marks the outage as credited. */
+/** Adds `seconds`, of whole milliseconds as all times are, to what would have passed during the outage, in the transaction that marks the outage as credited. */
 export type Credit = (tx: Transaction, seconds: number) => Promise<void>;
 
 /** Of many processes that beat, one a second is enough. Answers with the silence before this beat, in seconds. */
@@ -30,7 +30,7 @@ const LOCK_PULSE = { name: 'pulse-lock', text: 'SELECT FROM server_pulse FOR UPD
 
 const SILENCE = {
   name: 'pulse-silence',
-  text: 'SELECT extract(epoch FROM clock_timestamp() - beat_at)::float8 AS silence FROM server_pulse',
+  text: 'SELECT ceil(extract(epoch FROM clock_timestamp() - beat_at) * 1000)::float8 / 1000 AS silence FROM server_pulse',
 };
 
 const RESUME = { name: 'pulse-resume', text: 'UPDATE server_pulse SET beat_at = clock_timestamp()' };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeCursor, encodeCursor, pageOf } from './page.js';
+import { decodeCursor, encodeCursor, pageKeyOf, pageOf, partsOf } from './page.js';
 
 const createdAt = '2025-01-15T12:00:00.000Z';
 
@@ -25,6 +25,13 @@ describe('a cursor', () => {
       id: 'proj-456/agent-001',
     });
     expect(decodeCursor(undefined)).toBeUndefined();
+  });
+
+  it('tells rows of several projects apart that have one id', () => {
+    const key = pageKeyOf({ id: 'task-1', project_id: 'proj-456', created_at: createdAt });
+    expect(key.createdAt).toBe(createdAt);
+    expect(partsOf(key)).toEqual({ id: 'task-1', project: 'proj-456' });
+    expect(partsOf({ createdAt, id: 'of-another-list' })).toEqual({ id: 'of-another-list', project: '' });
   });
 
   it.each([

@@ -10,19 +10,6 @@ export interface Page<T> {
   readonly next_cursor: string | null;
 }
 
-/** Bytes that an answer shows of what clients gave, at most, but for its first item: a page ends early at them. */
-export const PAGE_BYTES = 16 * 1024 * 1024;
-
-const LIMITS = [2, 11, 26, 51, 101, 201];
-
-/**
- * The number of rows to read for `limit`: written into a list's SQL, so that the planner knows how few are wanted, it makes
- * few texts.
- */
-export function rowsToRead(limit: number): number {
-  return LIMITS.find((one) => limit <= one) ?? limit;
-}
-
 /** The row a page ended with: the next page begins behind it, whatever was inserted meanwhile. */
 export interface PageKey {
   /** ISO 8601 with milliseconds. */
@@ -32,6 +19,21 @@ export interface PageKey {
 
 /** Printable ASCII: ids, and client ids of the form project/id. */
 const KEY_ID = /^[\x21-\x7e]{1,300}$/;
+
+/** The key of a row whose id is unique in its project only. */
+export function pageKeyOf(row: {
+  readonly id: string;
+  readonly project_id: string;
+  readonly created_at: string;
+}): PageKey {
+  return { createdAt: row.created_at, id: `${row.id}/${row.project_id}` };
+}
+
+/** Id and project of such a key. That of another list has no project: then nothing stands behind it at the same instant. */
+export function partsOf(key: PageKey): { readonly id: string; readonly project: string } {
+  const [id = '', project = ''] = key.id.split('/');
+  return { id, project };
+}
 
 /**
  * The page of rows that were read with `LIMIT limit + 1`: one row too many says that there is a next page.

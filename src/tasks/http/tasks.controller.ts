@@ -24,13 +24,12 @@ import { Caller, Named, projectForRead, Scopes, type NamedProject } from '../../
 import { givenCorrelationId } from '../../platform/http/correlation.js';
 import { WithPatience } from '../../platform/http/patience.decorator.js';
 import { Patience } from '../../platform/http/patience.js';
-import { ApiPage, encodeCursor, pageOf, type Page } from '../../platform/http/page.js';
+import { ApiPage, encodeCursor, type Page, pageKeyOf, pageOf } from '../../platform/http/page.js';
 import { Refuses } from '../../platform/http/refuses.decorator.js';
 import { Rules } from '../../platform/http/rules.decorator.js';
 import { resultOf } from '../domain/result.js';
 import { Explanations } from '../explanations.service.js';
 import { TaskProjects } from '../task-projects.js';
-import { pageKeyOf } from '../persistence/task-list.js';
 import { TaskReads } from '../task-reads.service.js';
 import { TaskTransactions } from '../task-transactions.js';
 import { taskView, type TaskView } from '../task-view.js';

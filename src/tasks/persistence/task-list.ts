@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Statement } from '../../platform/database/statement.js';
-import { eachProject } from '../../platform/database/each-project.js';
 import { bytesOf } from '../../platform/database/json-size.js';
-import { PAGE_BYTES, type PageKey, rowsToRead } from '../../platform/http/page.js';
+import { boundedRows, eachProject, NEWEST_FIRST, rowsToRead } from '../../platform/database/list-rows.js';
+import { type PageKey, pageKeyOf, partsOf } from '../../platform/http/page.js';
 
 /** Which tasks are meant; what is left out does not filter. */
 export interface TaskFilter {
@@ -43,19 +43,13 @@ const LOOKED_AT = {
   ended_before: 't.ended_at < $::timestamptz',
 } as const;
 
-/** The project last: it decides between the same ids of several projects, and no index of one project's needs it. */
-const NEWEST_FIRST = 'ORDER BY t.created_at DESC, t.id DESC, t.project_id DESC';
-
 const KEY = 't.id, t.project_id, t.created_at';
 const WHOLE = 't.*';
 
-/** Those first rows of a page that are not too large together, one at least, each with the number of rows that were `found`. */
-const bounded = (page: string): string => `
-  SELECT t.* FROM (
-    SELECT t.*, count(*) OVER ()::int AS found, sum(t.bytes) OVER (${NEWEST_FIRST}) - t.bytes AS before FROM (
-      SELECT t.*, ${bytesOf('t.input_data')} + ${bytesOf('t.output_data')} + ${bytesOf('t.metadata')} AS bytes
-      FROM (${page}) t) t) t
-  WHERE t.before < ${PAGE_BYTES}`;
+const bounded = (page: string): string =>
+  boundedRows(`
+    SELECT t.*, ${bytesOf('t.input_data')} + ${bytesOf('t.output_data')} + ${bytesOf('t.metadata')} AS bytes
+    FROM (${page}) t`);
 
 /** A list as SQL: one text per combination of filters, so that the planner sees which index serves. */
 export class TaskList {
@@ -81,7 +75,7 @@ export class TaskList {
     this.add(INDEXED, filter, this.indexed);
     if (from !== undefined) {
       this.names.push('from');
-      const [id = '', project = ''] = from.id.split('/');
+      const { id, project } = partsOf(from);
       const key = `${this.value(from.createdAt)}::timestamptz, ${this.value(id)}::text`;
       this.indexed.push(
         projectId === null
@@ -183,11 +177,6 @@ interface ListedRow {
   readonly created_at: string;
   /** Of whole rows only. */
   readonly found?: number;
-}
-
-/** Where a page ended: ids are unique per project only. */
-export function pageKeyOf({ id, project_id: projectId, created_at: createdAt }: ListedRow): PageKey {
-  return { createdAt, id: `${id}/${projectId}` };
 }
 
 /** Reads a page of `list`, by whatever asks the database. */

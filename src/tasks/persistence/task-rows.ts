@@ -1,5 +1,5 @@
 import type { LockMode } from '../../platform/database/batch.js';
-import type { Statement } from '../../platform/database/statement.js';
+import type { Sql, Statement } from '../../platform/database/statement.js';
 import type { EndedAttempt, Task } from '../domain/task.js';
 import { drawTurns } from './fairness-rows.js';
 
@@ -102,16 +102,25 @@ const UPDATE_FAIR = {
 const isFair = (tasks: readonly Task[]): boolean =>
   tasks.some((task) => task.claimable && task.fairness_key !== null);
 
-/** Every column but `input_data`, which may be large and never changes. */
-export const COLUMNS_BUT_INPUT = names(`${FIXED}, ${CHANGING}`).filter((column) => column !== 'input_data');
+/** Tasks of a project by id, locked, with something `instead` of columns that may be large. */
+function lockWith(name: string, instead: Readonly<Record<string, string>>): Sql {
+  const columns = names(`${FIXED}, ${CHANGING}`).map((column) =>
+    column in instead ? `${instead[column]} AS ${column}` : `t.${column}`,
+  );
+  const text = `
+    SELECT ${columns.join(', ')} FROM tasks t
+    WHERE t.project_id = $1 AND t.id = ANY($2::text[]) ORDER BY t.id, t.project_id FOR UPDATE`;
+  return { name, text };
+}
 
-/** Tasks of a project by id, locked. What they were given is not needed to change them, and may be large. */
-export const LOCK_BUT_INPUT = {
-  name: 'tasks-lock-but-input',
-  text: `
-    SELECT ${COLUMNS_BUT_INPUT.map((column) => `t.${column}`).join(', ')}, NULL AS input_data FROM tasks t
-    WHERE t.project_id = $1 AND t.id = ANY($2::text[]) ORDER BY t.id, t.project_id FOR UPDATE`,
-};
+/** What they were given never changes, and is not needed to change the rest. */
+export const LOCK_BUT_INPUT = lockWith('tasks-lock-but-input', { input_data: 'NULL' });
+
+/** To end them: what they gave so far is not needed either. */
+export const LOCK_TO_END = lockWith('tasks-lock-to-end', {
+  input_data: 'NULL',
+  output_data: `CASE WHEN t.status = 'completed' THEN t.output_data END`,
+});
 
 const CHANGING_NAMES = new Set(['id', 'project_id', ...names(CHANGING)]);
 

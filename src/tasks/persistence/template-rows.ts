@@ -1,5 +1,5 @@
 import type { Sql, Statement } from '../../platform/database/statement.js';
-import type { PageKey } from '../../platform/http/page.js';
+import { type PageKey, partsOf } from '../../platform/http/page.js';
 import { ANY_PROJECT } from '../../shared/ids.js';
 import type { Template } from '../domain/template.js';
 
@@ -91,7 +91,7 @@ export interface TemplateFilter {
 
 /** Templates, newest first, from behind `after`. Rows: TemplateRow. */
 export function listTemplates(filter: TemplateFilter, after: PageKey | undefined, limit: number): Statement {
-  const [afterId = '', afterProject = ''] = after?.id.split('/') ?? [];
+  const behind = after && partsOf(after);
   return {
     ...(filter.projectId === ANY_PROJECT ? OF_ALL : OF_PROJECT),
     values: [
@@ -100,16 +100,11 @@ export function listTemplates(filter: TemplateFilter, after: PageKey | undefined
       filter.createdAfter,
       filter.createdBefore,
       after?.createdAt,
-      afterId,
-      afterProject,
+      behind?.id,
+      behind?.project,
       limit,
     ],
   };
-}
-
-/** Where a page ended: ids are unique per project only. */
-export function pageKeyOf(template: Template): PageKey {
-  return { createdAt: template.created_at, id: `${template.id}/${template.project_id}` };
 }
 
 export function insertTemplate({ id, project_id, version, body_hash, created_at }: TemplateRow): Statement {

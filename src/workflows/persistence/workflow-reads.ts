@@ -1,6 +1,12 @@
-import { eachProject } from '../../platform/database/each-project.js';
+import {
+  boundedRows,
+  eachProject,
+  NEWEST_FIRST,
+  PAGE_BYTES,
+  rowsToRead,
+} from '../../platform/database/list-rows.js';
 import type { Statement } from '../../platform/database/statement.js';
-import { PAGE_BYTES, type PageKey, rowsToRead } from '../../platform/http/page.js';
+import { type PageKey, partsOf } from '../../platform/http/page.js';
 import type { StageRow, WorkflowRow } from './workflow-rows.js';
 
 /** A workflow with its stages, in the order in which they were listed. */
@@ -58,9 +64,6 @@ const CONDITIONS = {
   created_before: 'w.created_at < $::timestamptz',
 } as const satisfies Record<keyof WorkflowFilter, string>;
 
-/** The project last: it decides between the same ids of several projects. */
-const NEWEST_FIRST = 'ORDER BY w.created_at DESC, w.id DESC, w.project_id DESC';
-
 /** A listed workflow; `found`: how many there are up to the limit, although a page of large ones shows fewer. */
 export interface ListedWorkflow extends WholeWorkflow {
   readonly found: number;
@@ -90,7 +93,7 @@ export function listWorkflows(
   }
   if (from !== undefined) {
     names.push('from');
-    const [id = '', project = ''] = from.id.split('/');
+    const { id, project } = partsOf(from);
     const key = `${value(from.createdAt)}::timestamptz, ${value(id)}::text`;
     conditions.push(
       projectId === null
@@ -125,15 +128,8 @@ function sourceOf(conditions: readonly string[]): string {
 
 /** Those first workflows of a page that are not too large together, with their stages. */
 const bounded = (page: string): string => `
-  SELECT w.*, whole.stages FROM (
-    SELECT w.*, count(*) OVER ()::int AS found, sum(w.bytes) OVER (${NEWEST_FIRST}) - w.bytes AS before FROM (
-      SELECT w.*, w.posted_bytes + least(own.bytes, ${PAGE_BYTES}) AS bytes FROM (${page}) w CROSS JOIN LATERAL (
-        SELECT coalesce(sum(s.output_bytes), 0) AS bytes
-        FROM workflow_stages s WHERE s.workflow_id = w.id AND s.project_id = w.project_id) own) w) w ${STAGES}
-  WHERE w.before < ${PAGE_BYTES}
+  SELECT w.*, whole.stages FROM (${boundedRows(`
+    SELECT w.*, w.posted_bytes + least(own.bytes, ${PAGE_BYTES}) AS bytes FROM (${page}) w CROSS JOIN LATERAL (
+      SELECT coalesce(sum(s.output_bytes), 0) AS bytes
+      FROM workflow_stages s WHERE s.workflow_id = w.id AND s.project_id = w.project_id) own`)}) w ${STAGES}
   ${NEWEST_FIRST}`;
-
-/** Where a page ended: ids are unique per project only. */
-export function pageKeyOf({ id, project_id: projectId, created_at: createdAt }: WorkflowRow): PageKey {
-  return { createdAt, id: `${id}/${projectId}` };
-}
